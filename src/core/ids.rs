@@ -1,0 +1,54 @@
+//! Typed identifiers. A document id can never be passed where an organisation id is meant.
+//!
+//! All are random version-4 UUIDs: a document id is a capability (row T5), so it must not be guessable.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A fresh, unguessable identifier.
+            #[must_use]
+            pub fn random() -> Self {
+                Self(Uuid::new_v4())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    };
+}
+
+id!(
+    /// One tenant: the owner of keys, credits, uploads and documents.
+    OrganizationId
+);
+id!(
+    /// One API key. Not the secret itself.
+    KeyId
+);
+id!(
+    /// One judged image. Whoever knows it may read the verdict (row T5), unless the organisation asks for a key.
+    DocumentId
+);
+id!(
+    /// One unit of background work.
+    JobId
+);

@@ -1,0 +1,81 @@
+//! Background work as data: a job is a serialisable struct with a name, stored in the transaction of the fact that caused it.
+//!
+//! Running a job must be idempotent: a crash hands it to another worker once its lease runs out. The list of all jobs, and
+//! their runner, is the root package's `worker.rs`.
+
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{ids::OrganizationId, time::Timestamp};
+
+/// What the worker needs to know of a kind of work before it runs one.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync {
+    /// The name it is stored under. Never reused for another shape.
+    const NAME: &'static str;
+    /// How often it is tried before it is given up.
+    const ATTEMPTS: i32;
+}
+
+/// Which line a job waits in: somebody watching a screen goes before a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Somebody waits for the answer.
+    Interactive,
+    /// Nobody watches; order within an organisation is kept.
+    Batch,
+}
+
+impl Lane {
+    /// The number that the database sorts by: smaller goes first.
+    #[must_use]
+    pub const fn rank(self) -> i32 {
+        match self {
+            Self::Interactive => 0,
+            Self::Batch => 1,
+        }
+    }
+}
+
+/// A job about to be stored.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// [`Job::NAME`].
+    pub name: &'static str,
+    /// The job itself, as JSON.
+    pub payload: serde_json::Value,
+    /// Whose work it is: claims go round the organisations.
+    pub organization: OrganizationId,
+    /// The line it waits in.
+    pub lane: Lane,
+    /// Not before this moment.
+    pub run_at: Timestamp,
+}
+
+impl NewJob {
+    /// A job that may run at once.
+    ///
+    /// # Errors
+    /// When the job does not serialise.
+    pub fn now<J: Job>(job: &J, organization: OrganizationId, lane: Lane) -> Result<Self, serde_json::Error> {
+        Ok(Self { name: J::NAME, payload: serde_json::to_value(job)?, organization, lane, run_at: Timestamp::now() })
+    }
+}
+
+/// How long to wait before try number `attempt + 1`: 1 s doubling up to five minutes.
+#[must_use]
+pub fn back_off(attempt: i32) -> Duration {
+    let doublings = u32::try_from(attempt.clamp(1, 10) - 1).unwrap_or(0);
+    Duration::from_secs(2u64.pow(doublings).min(300))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_and_stop_growing() {
+        let seconds: Vec<u64> = [1, 2, 3, 9, 10, 500].map(|attempt| back_off(attempt).as_secs()).to_vec();
+        assert_eq!(seconds, [1, 2, 4, 256, 300, 300]);
+    }
+}

@@ -1,0 +1,76 @@
+//! What a tenant is, and which settings of its own change what its clients see.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{KeyId, OrganizationId};
+
+/// Whose clients an organisation's keys are used with (row U2): it chooses defaults where the vendors' texts differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// The newer text: previews are made unless refused.
+    #[default]
+    Truthscan,
+    /// The older text: previews are made only when asked for.
+    Undetectable,
+}
+
+impl Dialect {
+    /// Both dialects, by the name that the command line and the database use.
+    pub const ALL: [(&str, Self); 2] = [("truthscan", Self::Truthscan), ("undetectable", Self::Undetectable)];
+
+    /// The name that the command line and the database use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Truthscan => "truthscan",
+            Self::Undetectable => "undetectable",
+        }
+    }
+
+    /// Whether a submission that does not say so gets a preview.
+    #[must_use]
+    pub const fn previews_by_default(self) -> bool {
+        matches!(self, Self::Truthscan)
+    }
+}
+
+impl std::str::FromStr for Dialect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, dialect)| *dialect)
+            .ok_or_else(|| format!("\"{text}\" is no dialect; write truthscan or undetectable"))
+    }
+}
+
+/// A tenant with the settings that change how it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organization {
+    /// Its identifier.
+    pub id: OrganizationId,
+    /// The name its people gave it.
+    pub name: String,
+    /// Which vendor's defaults its clients expect.
+    pub dialect: Dialect,
+    /// Metered organisations have no credit limit; their usage is counted and billed afterwards.
+    pub metered: bool,
+    /// `/query` answers only to the organisation's own key (row T5).
+    pub private_queries: bool,
+    /// Heatmaps are drawn for "Real" verdicts as well (row T7).
+    pub heatmap_for_real: bool,
+}
+
+/// Who is calling: a key that was checked, and the organisation it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The organisation that the key belongs to.
+    pub organization: Organization,
+    /// The key itself, by id; safe to log.
+    pub key: KeyId,
+    /// A test key: its documents are marked and cost nothing.
+    pub test: bool,
+}

@@ -1,0 +1,281 @@
+//! The closed table of what a caller may be told. Everything else that goes wrong is a log line and a reference id.
+//!
+//! A refusal says what was wrong (`sentence`, the contract's own words where clients look for them) and the way out
+//! (`way_out`). Which HTTP status or chat reply carries it is for the edge to choose, from [`Refusal::kind`].
+
+use std::time::Duration;
+
+/// What sort of refusal it is: the edge maps each sort to a status of its dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The request itself is wrong.
+    Invalid,
+    /// The caller may not do this.
+    Forbidden,
+    /// No such thing, or none that this caller may know of.
+    NotFound,
+    /// It was here and was removed by retention.
+    Gone,
+    /// Too many requests; try again after the given time.
+    TooMany(Duration),
+    /// No room or shutting down; try again after the given time.
+    Unavailable(Duration),
+    /// Our fault.
+    Internal,
+}
+
+/// Everything that a caller may be told. Each variant documents when it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The file name's extension is none of the accepted ones.
+    UnsupportedImageType {
+        /// What was sent.
+        file_name: String,
+    },
+    /// The upload URL cannot be read as one of ours.
+    InvalidPresignedUrl,
+    /// The upload URL is expired, altered, for another name, or its object was already submitted.
+    UploadRefused {
+        /// Which of these, in one sentence.
+        reason: &'static str,
+    },
+    /// The upload's content type is not the one of its extension.
+    WrongContentType {
+        /// The one that fits.
+        expected: &'static str,
+        /// What was sent.
+        got: String,
+    },
+    /// The file has fewer bytes than an image can have.
+    FileTooSmall {
+        /// The least, in bytes.
+        least: u64,
+    },
+    /// The file has more bytes than this deployment takes.
+    FileTooLarge {
+        /// The most, in bytes.
+        most: u64,
+    },
+    /// The bytes are not what the extension says.
+    InvalidFileType {
+        /// What the bytes look like, if like anything.
+        found: Option<&'static str>,
+        /// What the extension stands for.
+        expected: &'static str,
+    },
+    /// The body's `url` is empty or unparseable.
+    EmptyUrl,
+    /// The body's `url` names no upload of ours, and this build fetches nothing.
+    ForeignUrl,
+    /// No such upload, or none of this organisation's: one answer for both, so that keys cannot be probed.
+    FileMissing,
+    /// The body's `email` is there and blank.
+    EmptyEmail,
+    /// The chosen id belongs to something else.
+    IdTaken,
+    /// The model route names no instance of this deployment.
+    UnknownInstance {
+        /// What was sent.
+        instance: String,
+    },
+    /// No such model.
+    UnknownModel {
+        /// What was sent.
+        model: String,
+        /// The ones there are.
+        valid: &'static str,
+    },
+    /// The key is unknown, revoked or expired.
+    VerificationFailed,
+    /// A key in the body and another in the header.
+    KeysDisagree,
+    /// The organisation's credits do not cover it.
+    NotEnoughCredits,
+    /// The organisation has more unsubmitted uploads than its quota.
+    TooManyUploads {
+        /// How many it may have.
+        most: u64,
+    },
+    /// The caller asks too often.
+    TooManyRequests {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// Every place in a bounded queue is taken.
+    Busy {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// The server is shutting down.
+    Draining {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// The document is not known.
+    NoSuchDocument,
+    /// The caller's organisation does not own it.
+    NotYours,
+    /// A link's signature is wrong or it has expired.
+    BadLink,
+    /// The asset was removed by retention.
+    Removed,
+    /// Something of ours failed; the log has it under this reference.
+    Internal {
+        /// What to quote to the operator.
+        reference: String,
+    },
+}
+
+/// Bytes as whole or halved megabytes, the way limits are told to people: `10 MB`, `1 KB`.
+#[must_use]
+pub fn human_bytes(bytes: u64) -> String {
+    const KB: u64 = 1024;
+    const MB: u64 = 1024 * KB;
+    match bytes {
+        b if b >= MB && b % MB == 0 => format!("{} MB", b / MB),
+        b if b >= MB => format!("{:.1} MB", b as f64 / MB as f64),
+        b if b >= KB && b % KB == 0 => format!("{} KB", b / KB),
+        b => format!("{b} bytes"),
+    }
+}
+
+impl Refusal {
+    /// Which sort it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::UploadRefused { .. }
+            | Self::VerificationFailed
+            | Self::KeysDisagree
+            | Self::NotEnoughCredits
+            | Self::NotYours
+            | Self::BadLink => Kind::Forbidden,
+            Self::NoSuchDocument => Kind::NotFound,
+            Self::Removed => Kind::Gone,
+            Self::TooManyRequests { retry_after } => Kind::TooMany(*retry_after),
+            Self::TooManyUploads { .. } => Kind::TooMany(Duration::from_secs(60)),
+            Self::Busy { retry_after } | Self::Draining { retry_after } => Kind::Unavailable(*retry_after),
+            Self::Internal { .. } => Kind::Internal,
+            _ => Kind::Invalid,
+        }
+    }
+
+    /// What was wrong: the contract's words where clients look for them.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::UnsupportedImageType { .. } => "Unsupported image type".into(),
+            Self::InvalidPresignedUrl => "Invalid pre-signed URL".into(),
+            Self::UploadRefused { .. } | Self::WrongContentType { .. } => "Image upload failed".into(),
+            Self::FileTooSmall { .. } => "File size is too small".into(),
+            Self::FileTooLarge { most } => format!("File size exceeds limit of {}", human_bytes(*most)),
+            Self::InvalidFileType { .. } => "Invalid file type".into(),
+            Self::EmptyUrl => "Input URL cannot be empty".into(),
+            Self::ForeignUrl => "Input URL must point to an upload".into(),
+            Self::FileMissing => "File metadata could not be fetched".into(),
+            Self::EmptyEmail => "Input email is empty".into(),
+            Self::IdTaken => "id already exists".into(),
+            Self::UnknownInstance { .. } => "Invalid instance_id".into(),
+            Self::UnknownModel { .. } => "Unknown model".into(),
+            Self::VerificationFailed | Self::KeysDisagree => "User verification failed".into(),
+            Self::NotEnoughCredits => "Not enough credits".into(),
+            Self::TooManyUploads { .. } | Self::TooManyRequests { .. } => "Too many requests".into(),
+            Self::Busy { .. } | Self::Draining { .. } => "Service temporarily unavailable".into(),
+            Self::NoSuchDocument => "Document not found".into(),
+            Self::NotYours => "Access denied".into(),
+            Self::BadLink => "Invalid or expired link".into(),
+            Self::Removed => "Asset removed".into(),
+            Self::Internal { .. } => "Internal server error".into(),
+        }
+    }
+
+    /// The same, said fully, with the way out.
+    #[must_use]
+    pub fn way_out(&self) -> String {
+        match self {
+            Self::UnsupportedImageType { file_name } => {
+                format!(
+                    "\"{file_name}\" has no accepted extension. Accepted are {}, and zip for batches.",
+                    crate::media::accepted_extensions()
+                )
+            }
+            Self::InvalidPresignedUrl => {
+                "This is not an upload URL of this server. Ask GET /get-presigned-url for one and use it unchanged.".into()
+            }
+            Self::UploadRefused { reason } => format!("{reason} Ask GET /get-presigned-url for a new URL."),
+            Self::WrongContentType { expected, got } => {
+                format!("The Content-Type was \"{got}\"; for this file name it must be exactly \"{expected}\".")
+            }
+            Self::FileTooSmall { least } => format!("The file must have at least {}. Was the upload cut off?", human_bytes(*least)),
+            Self::FileTooLarge { most } => format!("The file may have at most {}. Compress it or send a smaller copy.", human_bytes(*most)),
+            Self::InvalidFileType { found, expected } => format!(
+                "The name says {expected}, but the bytes look like {}. Name the file after its content, or export it again.",
+                found.unwrap_or("no image that is accepted")
+            ),
+            Self::EmptyUrl => {
+                "Send \"url\": your storage host or this server's address, followed by \"/\" and the file_path of GET /get-presigned-url."
+                    .into()
+            }
+            Self::ForeignUrl => {
+                "Only files uploaded here are judged: upload with GET /get-presigned-url and PUT, then send its file_path in \"url\"."
+                    .into()
+            }
+            Self::FileMissing => {
+                "No uploaded file of yours is stored under this path. Upload it first with the presigned URL, or check the file_path."
+                    .into()
+            }
+            Self::EmptyEmail => "Leave \"email\" out, or send an address.".into(),
+            Self::IdTaken => "This id belongs to another submission. Leave \"id\" out, or send a fresh UUID.".into(),
+            Self::UnknownInstance { instance } => format!("This server has no instance \"{instance}\". Send \"model\": \"generic\"."),
+            Self::UnknownModel { model, valid } => format!("There is no model \"{model}\". Valid: {valid}."),
+            Self::VerificationFailed => "The API key is unknown, expired or revoked. Check it, or ask your operator for a new one.".into(),
+            Self::KeysDisagree => "The key in the body and the one in the apikey header differ. Send one of them.".into(),
+            Self::NotEnoughCredits => {
+                "The organisation's credits do not cover this. GET /check-user-credits shows what is left; your operator can grant more."
+                    .into()
+            }
+            Self::TooManyUploads { most } => format!(
+                "{most} uploads wait to be submitted, which is the quota. Submit some with POST /detect; the rest expire on their own."
+            ),
+            Self::TooManyRequests { retry_after } => format!("Slow down, and try again in {} s.", retry_after.as_secs().max(1)),
+            Self::Busy { retry_after } => format!("Every place in the queue is taken. Try again in {} s.", retry_after.as_secs().max(1)),
+            Self::Draining { retry_after } => format!("This server is restarting. Try again in {} s.", retry_after.as_secs().max(1)),
+            Self::NoSuchDocument => "No document has this id. Ids come from POST /detect.".into(),
+            Self::NotYours => "The document belongs to another organisation.".into(),
+            Self::BadLink => "Links live for minutes. POST /query gives fresh ones.".into(),
+            Self::Removed => "It was deleted when its time was over. Submit the image again.".into(),
+            Self::Internal { reference } => {
+                format!("It is our fault and is logged as {reference}. Try again, and quote the reference if it stays.")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.sentence(), self.way_out())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_told_in_the_unit_people_use() {
+        assert_eq!(human_bytes(10 * 1024 * 1024), "10 MB");
+        assert_eq!(human_bytes(1024), "1 KB");
+        assert_eq!(human_bytes(1_572_864), "1.5 MB");
+        assert_eq!(Refusal::FileTooLarge { most: 10 << 20 }.sentence(), "File size exceeds limit of 10 MB");
+    }
+
+    #[test]
+    fn every_refusal_tells_a_way_out_that_is_more_than_the_sentence() {
+        for refusal in [Refusal::FileMissing, Refusal::NotEnoughCredits, Refusal::ForeignUrl, Refusal::Internal { reference: "r1".into() }]
+        {
+            assert!(refusal.way_out().len() > refusal.sentence().len(), "{refusal}");
+        }
+    }
+}
