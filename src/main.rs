@@ -1,1 +1,156 @@
-fn main() {}
+//! The `touchstone` binary: one enum of commands, and nothing decided here.
+
+use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+use touchstone::{
+    admin::{self, Admin},
+    app::{App, Demo, Role},
+    bench,
+    config::{Config, DEFAULTS},
+    logging,
+};
+use touchstone_cli::{BenchArgs, DetectArgs};
+
+/// Tells camera images from AI-generated ones, says why, and helps communities act on it.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    /// A TOML file with the settings that differ from the defaults.
+    #[arg(long, global = true, env = "TOUCHSTONE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API, judge images and run what is due, until stopped.
+    Serve {
+        /// What this node does; by default everything.
+        #[arg(long, value_delimiter = ',')]
+        roles: Vec<Role>,
+    },
+    /// Judge files or folders here and now, without a server.
+    Detect(DetectArgs),
+    /// Bring the database up to date, and nothing else.
+    Migrate,
+    /// Organisations, keys and secrets, from the shell.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Read the configuration and say whether it holds together.
+    CheckConfig {
+        /// Print every setting with its default and what it means.
+        #[arg(long)]
+        defaults: bool,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Measure this machine: milliseconds by stage, and the server against the raw pipeline.
+    Bench(BenchArgs),
+}
+
+fn main() -> ExitCode {
+    // Two providers in one tree make rustls panic at the first connection unless one is chosen; ring is ours.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed before");
+    }
+    match run(Cli::parse()) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            touchstone_cli::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<u8> {
+    let config = Config::load(cli.config.as_deref())?;
+    match cli.command {
+        Command::Detect(args) => touchstone_cli::detect(&args, &touchstone_pipeline::Pipeline::open(&config.pipeline)?),
+        Command::CheckConfig { defaults } => {
+            touchstone_cli::print(if defaults { DEFAULTS } else { "The configuration holds together." });
+            Ok(0)
+        }
+        Command::Openapi => {
+            touchstone_cli::print(&touchstone_web::openapi_json()?);
+            Ok(0)
+        }
+        Command::Bench(args) => {
+            let runtime = runtime()?;
+            let pipeline = touchstone_pipeline::Pipeline::open(&config.pipeline)?;
+            let server = args.wants_server().then(|| bench::Node::new(&runtime, config));
+            touchstone_cli::bench(&args, &pipeline, server.as_ref().map(|node| node as &dyn touchstone_cli::Server))
+        }
+        other => on_runtime(other, config),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime does not start")
+}
+
+fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
+    runtime()?.block_on(async {
+        match command {
+            Command::Serve { roles } => serve(config, roles).await,
+            Command::Admin(command) => admin::run(&config, command).await.map(|answer| touchstone_cli::print(&answer.to_string())),
+            Command::Migrate => admin::migrate(&config).await.map(|answer| touchstone_cli::print(&answer.to_string())),
+            Command::Detect(_) | Command::CheckConfig { .. } | Command::Openapi | Command::Bench(_) => Ok(()),
+        }
+    })?;
+    Ok(0)
+}
+
+async fn serve(config: Config, roles: Vec<Role>) -> anyhow::Result<()> {
+    logging::start(&config.log)?;
+    let roles = if roles.is_empty() { BTreeSet::from([Role::Api, Role::Worker, Role::Bots, Role::Cron]) } else { roles.into_iter().collect() };
+    let app = App::build(config, roles).await?;
+    if let Some(demo) = &app.demo {
+        greet(demo, app.public_url());
+    }
+    tracing::info!(address = %app.address(), url = app.public_url(), "touchstone is listening");
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    app.run_until(stop).await
+}
+
+/// Shown once, on stdout and never in a log: the key is not stored anywhere in a form that could be shown again.
+fn greet(demo: &Demo, url: &str) {
+    touchstone_cli::print(&format!(
+        "A demo organisation was made, with 1000 credits. Keep this key, it is shown only now:\n\n  \
+         organization_id  {}\n  api key          {}\n\n  try it           {url}/\n  API, interactive {url}/docs\n",
+        demo.organization,
+        demo.key.expose_secret(),
+    ));
+}
+
+/// The first Ctrl-C or TERM asks the node to finish what is in hand; a second one ends it at once.
+async fn stop_on_signal(stop: CancellationToken) {
+    signal().await;
+    tracing::info!("stopping: finishing what is in hand; once more ends at once");
+    stop.cancel();
+    signal().await;
+    std::process::exit(130);
+}
+
+async fn signal() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be received");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        outcome = tokio::signal::ctrl_c() => {
+            if let Err(error) = outcome {
+                tracing::error!(%error, "Ctrl-C cannot be received");
+            }
+        }
+    }
+}

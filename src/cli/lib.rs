@@ -1,1 +1,11 @@
-//! placeholder
+//! What the subcommands do at a terminal: tables, progress bars, JSON lines, measurements.
+//!
+//! The only crate that prints. It knows the pipeline and no server: whatever has to be served is handed in by the root package.
+
+mod bench;
+mod detect;
+mod say;
+
+pub use bench::{BenchArgs, Served, Server, bench};
+pub use detect::{DetectArgs, detect};
+pub use say::{complain, print, print_json};

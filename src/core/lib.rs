@@ -7,6 +7,7 @@ pub mod credit;
 pub mod finding;
 pub mod ids;
 pub mod job;
+pub mod list;
 pub mod media;
 pub mod organization;
 pub mod refusal;

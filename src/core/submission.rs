@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::DocumentId, organization::Caller};
+use crate::{ids::DocumentId, organization::Caller, refusal::Refusal};
 
 /// How the heatmap is drawn (row T7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,4 +39,19 @@ pub struct Submission {
     pub email: Option<String>,
     /// For the operator's own statistics; never in an answer.
     pub user_agent: Option<String>,
+}
+
+/// The bare model names that this build knows (row T4).
+pub const MODELS: &str = "generic";
+
+/// Checks the `model` field of a submission: a bare name, or `instance/model`.
+///
+/// # Errors
+/// [`Refusal::UnknownInstance`] for any instance, since this build runs none; [`Refusal::UnknownModel`] for any name but `generic`.
+pub fn check_model(model: &str) -> Result<(), Refusal> {
+    match model.split_once('/') {
+        Some((instance, _)) => Err(Refusal::UnknownInstance { instance: instance.to_owned() }),
+        None if model == MODELS => Ok(()),
+        None => Err(Refusal::UnknownModel { model: model.to_owned(), valid: MODELS }),
+    }
 }

@@ -17,6 +17,12 @@ impl Timestamp {
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// The moment so many seconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
     /// Whole seconds since the Unix epoch.
     #[must_use]
     pub const fn seconds(self) -> i64 {

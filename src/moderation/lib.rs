@@ -1,1 +1,22 @@
-//! placeholder
+//! The road of one image: taken in, judged, recorded, drawn, read back.
+//!
+//! Knows no HTTP, no Stripe and no chat platform by name. What a caller may be told is always a [`touchstone_core::refusal::Refusal`];
+//! an error of ours is logged once and answered by its reference.
+
+mod documents;
+mod draw;
+mod ingest;
+pub mod judge;
+pub mod names;
+mod retention;
+mod road;
+pub mod settings;
+mod trouble;
+mod try_it;
+mod upload;
+
+pub use documents::AssetState;
+pub use road::Road;
+pub use settings::Settings;
+pub use touchstone_store::{Asset, AssetStatus, DocumentRecord, DocumentStatus};
+pub use upload::{Presigned, UploadQuery};

@@ -3,10 +3,27 @@
 //! Deterministic: the same bytes, settings and model give the same verdict. It knows no HTTP, no database, no tenant and no
 //! money, does no I/O but reading its model files when it opens, and blocks: callers run it on a blocking thread.
 
+pub mod classifier;
+mod container;
+#[cfg(test)]
+mod corpus;
+pub mod encoded;
+pub mod fuse;
+pub mod heatmap;
+pub mod infer;
+pub mod judge;
+pub mod model;
+pub mod open;
 pub mod patches;
 pub mod picture;
+pub mod preview;
+mod resize;
 pub mod settings;
 pub mod stage;
 pub mod stages;
+#[cfg(test)]
+mod testing;
+pub mod views;
 
+pub use judge::{Ask, Heatmap, Judged, OpenError, Pipeline, Unjudged};
 pub use settings::Settings;

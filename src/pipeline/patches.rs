@@ -1,5 +1,7 @@
 //! The model's local opinions: where in the picture it looked, and what it thought of that spot.
 
+use crate::{infer::Scores, views::Layout};
+
 /// One spot of the picture, in pixels of the upright original, and the model's logit for it (above 0: generated).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Patch {
@@ -20,4 +22,42 @@ pub struct Patch {
 pub struct PatchGrid {
     /// In no particular order; squares may overlap and need not cover the picture.
     pub patches: Vec<Patch>,
+}
+
+impl PatchGrid {
+    /// Puts a view's patch logits back where its squares lay.
+    #[must_use]
+    pub fn new(layout: &Layout, scores: &Scores) -> Self {
+        let (rows, columns) = (scores.rows.max(1), scores.columns.max(1));
+        let [across, down] = layout.pixel();
+        let [width, height] = [across * layout.side as f32 / columns as f32, down * layout.side as f32 / rows as f32];
+        let squares = layout.squares.iter().zip(scores.patches.chunks_exact(rows * columns));
+        let patches = squares.flat_map(|([left, top], logits)| {
+            let x = layout.part[0] as f32 + *left as f32 * across;
+            let y = layout.part[1] as f32 + *top as f32 * down;
+            logits.iter().enumerate().map(move |(index, logit)| Patch {
+                x: x + (index % columns) as f32 * width,
+                y: y + (index / columns) as f32 * height,
+                width,
+                height,
+                logit: *logit,
+            })
+        });
+        Self { patches: patches.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_lie_in_original_pixels() {
+        // The right half of a 400×100 picture, halved, shows one square of 50 with 2×2 patches at its right end.
+        let layout = Layout { part: [200, 0, 200, 100], scaled: [100, 50], side: 50, squares: vec![[50, 0]] };
+        let scores = Scores { image: vec![0.0], patches: vec![1.0, 2.0, 3.0, 4.0], rows: 2, columns: 2 };
+        let grid = PatchGrid::new(&layout, &scores);
+        assert_eq!(grid.patches[3], Patch { x: 350.0, y: 50.0, width: 50.0, height: 50.0, logit: 4.0 });
+        assert_eq!((grid.patches.len(), grid.patches[0].x, grid.patches[1].y), (4, 300.0, 0.0));
+    }
 }

@@ -1,10 +1,32 @@
 //! A picture decoded once, within limits: upright 8-bit RGB on white, beside the bytes it came from.
+//!
+//! Content decides the format, never a name. Sizes are read from the header and checked before any pixel is allocated, frames are
+//! counted by walking the file, and a decoder that panics is a damaged file, not a crash. A file whose pixel data end early is
+//! refused: half a picture filled with grey must not be judged as a whole one.
+
+mod complete;
+mod cost;
+mod upright;
+
+#[cfg(test)]
+mod corpus_test;
+#[cfg(test)]
+mod hostile_test;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::{
+    error::Error,
+    io::{Cursor, ErrorKind},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use bytes::Bytes;
-use image::RgbImage;
-use touchstone_core::verdict::ImageFacts;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage, metadata::Orientation};
+use sha2::{Digest, Sha256};
+use touchstone_core::{media::Format, verdict::ImageFacts};
 
-use crate::settings::Limits;
+use crate::{container, settings::Limits};
 
 /// A decoded picture. Everything after decoding reads this and decodes nothing again.
 #[derive(Debug, Clone)]
@@ -18,20 +40,177 @@ pub struct Picture {
 }
 
 /// Why a file cannot be judged. The message is shown to the person who sent it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
+    /// Not a single byte.
+    #[error("The file is empty: send the image itself.")]
+    Empty,
     /// No image format is recognised.
-    #[error("The file is no image that is accepted here.")]
+    #[error(
+        "The file is no image that is accepted here: its content is neither JPEG, PNG, WebP, GIF, BMP nor TIFF, whatever its name says."
+    )]
     Unknown,
+    /// A side is longer than `max_side`.
+    #[error("The picture is {width} × {height} pixels, but the limit for its longest side (max_side) is {limit}: send a smaller copy.")]
+    TooLong {
+        /// Pixels across, as the header says.
+        width: u32,
+        /// Pixels down, as the header says.
+        height: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// More pixels than `max_pixels`.
+    #[error("The picture is {width} × {height} pixels, but the limit for all its pixels (max_pixels) is {limit}: send a smaller copy.")]
+    TooManyPixels {
+        /// Pixels across, as the header says.
+        width: u32,
+        /// Pixels down, as the header says.
+        height: u32,
+        /// The limit.
+        limit: u64,
+    },
+    /// More frames or pages than `max_frames`.
+    #[error("The file has more frames or pages than the limit (max_frames) of {limit}: send one frame as a still image.")]
+    TooManyFrames {
+        /// The limit.
+        limit: u32,
+    },
+    /// Decoding would take more than `max_memory`.
+    #[error("Decoding the picture would take more memory than the limit (max_memory) of {limit} bytes: send a smaller copy.")]
+    TooMuchMemory {
+        /// The limit.
+        limit: u64,
+    },
+    /// The file ends before its pixels do.
+    #[error("The {format} file is cut off: its pixel data end too early. Send it again in full.", format = .0.name())]
+    CutOff(Format),
+    /// The format is right, the content is not.
+    #[error("The {format} file is damaged: {reason}. Save the picture again as JPEG or PNG and send that.", format = .format.name())]
+    Damaged {
+        /// What it claims to be.
+        format: Format,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// A rare variant of the format that is not read here.
+    #[error("The {format} file uses a variant that is not read here: {reason}. Save the picture as an ordinary JPEG or PNG and send that.", format = .format.name())]
+    Unsupported {
+        /// What it claims to be.
+        format: Format,
+        /// What the decoder said.
+        reason: String,
+    },
 }
 
 impl Picture {
-    /// Decodes a file.
+    /// Decodes a file's first frame.
     ///
     /// # Errors
-    /// When it is no image, is damaged, or exceeds a limit.
+    /// When it is no image, is cut off or damaged, or exceeds a limit.
     pub fn decode(bytes: Bytes, limits: &Limits) -> Result<Self, Unreadable> {
-        let _ = (bytes, limits);
-        Err(Unreadable::Unknown)
+        if bytes.is_empty() {
+            return Err(Unreadable::Empty);
+        }
+        let format = Format::sniff(&bytes).ok_or(Unreadable::Unknown)?;
+        let frames = frames(&bytes, format, limits)?;
+        let decoded = guarded(format, || pixels(&bytes, format, limits))?;
+        let rgb = upright::rgb_on_white(decoded.image, decoded.orientation);
+        let facts = ImageFacts {
+            format,
+            width: rgb.width(),
+            height: rgb.height(),
+            frames,
+            bytes: bytes.len() as u64,
+            sha256: hex::encode(Sha256::digest(&bytes)),
+        };
+        Ok(Self { bytes, facts, rgb })
     }
+}
+
+/// The first frame as the file stores it, and how it wants to be turned.
+struct Decoded {
+    image: DynamicImage,
+    orientation: Orientation,
+}
+
+fn frames(bytes: &[u8], format: Format, limits: &Limits) -> Result<u32, Unreadable> {
+    let most = limits.max_frames;
+    let named = |name: &'static [u8; 4]| move |chunk: &container::Chunk<'_>| &chunk.name == name;
+    let up_to_one_more = most as usize + 1;
+    let frames = match format {
+        Format::Jpeg | Format::Bmp => 1,
+        Format::Png => container::png_chunks(bytes).filter(named(b"fcTL")).take(up_to_one_more).count(),
+        Format::WebP => container::riff_chunks(bytes).filter(named(b"ANMF")).take(up_to_one_more).count(),
+        Format::Gif => container::gif_frames(bytes, most) as usize,
+        Format::Tiff => container::tiff_pages(bytes, most) as usize,
+    };
+    if frames >= up_to_one_more && frames > 1 {
+        return Err(Unreadable::TooManyFrames { limit: most });
+    }
+    Ok(u32::try_from(frames).unwrap_or(most).max(1))
+}
+
+fn pixels(bytes: &Bytes, format: Format, limits: &Limits) -> Result<Decoded, Unreadable> {
+    let told = |error| unreadable(error, bytes, format, limits);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format(format));
+    let mut allowed = image::Limits::no_limits();
+    allowed.max_alloc = Some(limits.max_memory);
+    reader.limits(allowed.clone());
+    let mut decoder = reader.into_decoder().map_err(told)?;
+    let orientation = upright::orientation(bytes, format, &mut decoder);
+    cost::check(bytes, format, &decoder, orientation, limits)?;
+    allowed.max_image_width = Some(limits.max_side);
+    allowed.max_image_height = Some(limits.max_side);
+    decoder.set_limits(allowed).map_err(told)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(told)?;
+    if format == Format::Jpeg && !complete::jpeg(bytes, &image) {
+        return Err(Unreadable::CutOff(format));
+    }
+    Ok(Decoded { image, orientation })
+}
+
+/// Runs a third-party decoder; a panic in it is the file's fault.
+fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        tracing::warn!(format = format.name(), "a decoder panicked on a file; it was refused as damaged");
+        Err(Unreadable::Damaged { format, reason: "the decoder gave up on it".to_owned() })
+    })
+}
+
+const fn image_format(format: Format) -> ImageFormat {
+    match format {
+        Format::Jpeg => ImageFormat::Jpeg,
+        Format::Png => ImageFormat::Png,
+        Format::WebP => ImageFormat::WebP,
+        Format::Gif => ImageFormat::Gif,
+        Format::Bmp => ImageFormat::Bmp,
+        Format::Tiff => ImageFormat::Tiff,
+    }
+}
+
+/// The decoder's error in words for the sender.
+fn unreadable(error: ImageError, bytes: &[u8], format: Format, limits: &Limits) -> Unreadable {
+    let ran_out = matches!(&error, ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof);
+    if ran_out || ended_early(&error) || complete::lacks_its_end(bytes, format) {
+        return Unreadable::CutOff(format);
+    }
+    match error {
+        ImageError::Limits(_) => Unreadable::TooMuchMemory { limit: limits.max_memory },
+        ImageError::Unsupported(error) => Unreadable::Unsupported { format, reason: one_line(&error) },
+        error => Unreadable::Damaged { format, reason: one_line(&error) },
+    }
+}
+
+/// Whether somewhere down the chain of causes the bytes ran out.
+fn ended_early(error: &(dyn Error + 'static)) -> bool {
+    let here = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::UnexpectedEof);
+    here || error.source().is_some_and(ended_early)
+}
+
+/// What a decoder said, short and on one line, without its full stop.
+fn one_line(error: &dyn Error) -> String {
+    const LONGEST: usize = 160;
+    let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
+    words.join(" ").chars().take(LONGEST).collect::<String>().trim_end_matches('.').to_owned()
 }

@@ -1,1 +1,39 @@
-//! placeholder
+//! Touchstone's state, and the only place that knows the database: SQLite or PostgreSQL, chosen by a URL, with one meaning.
+//!
+//! Every public function is one transaction that leaves the state whole: a balance never moves without its ledger row, a
+//! document never exists without its job. No HTTP, no pipeline, no platform. Moments are BIGINT milliseconds, UTC.
+
+mod claim;
+mod credits;
+mod documents;
+#[expect(unreachable_pub, reason = "the derive macros demand that entities be public; the module is not")]
+mod entities;
+mod error;
+mod jobs;
+mod keys;
+mod leases;
+mod migrate;
+mod organizations;
+mod secrets;
+mod settings;
+mod settle;
+mod store;
+mod submit;
+mod turns;
+mod uploads;
+
+#[cfg(test)]
+mod tests;
+
+pub use claim::{Claim, ClaimedJob};
+pub use documents::{Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
+pub use error::StoreError;
+pub use jobs::Lease;
+pub use migrate::Migrated;
+pub use organizations::NewOrganization;
+pub use secrets::Secret;
+pub use settings::Settings;
+pub use settle::{Drawn, Finished};
+pub use store::Store;
+pub use submit::{NewDocument, Submitted};
+pub use uploads::{Issued, NewUpload, Upload, UploadState};

@@ -1,1 +1,32 @@
-//! placeholder
+//! The web server: the only place that serves HTTP.
+//!
+//! Routes call `touchstone_moderation::Road` and translate: its refusals into statuses and bodies, its verdicts into the
+//! answers that published clients expect. No rule of detection, credit or ownership lives here, and no SQL.
+
+mod api {
+    //! The API dialects.
+    pub(crate) mod truthscan;
+}
+mod console {
+    //! Pages for people.
+    pub(crate) mod try_it;
+}
+mod body;
+mod docs;
+mod edge;
+mod errors;
+mod extract;
+mod fields;
+mod limit;
+mod metrics;
+mod openapi;
+mod proxies;
+mod request_id;
+mod routes;
+mod server;
+mod settings;
+mod site;
+
+pub use openapi::openapi_json;
+pub use server::{BindError, Bound, bind};
+pub use settings::{Settings, TryIt};

@@ -1,1 +1,17 @@
-fn main() {}
+//! The one integration binary: every test drives a real, running Touchstone through its public surface.
+//!
+//! One file a subject; `support` holds the server under test, its clients and the pictures they send. Comments such as
+//! `// T3` name the promise that a test proves. `tests/README.md` tells how to run all of it.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was skipped and what was measured is for people to read")]
+
+mod cli;
+mod crash;
+mod hostile;
+mod ops;
+mod road;
+mod schemathesis;
+mod sdk;
+mod support;
+mod tidy;
+mod traps;

@@ -1,0 +1,195 @@
+//! The composition root: the whole house built in one place, in reading order, handed back as something to start and stop.
+
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
+use anyhow::Context;
+use secrecy::{SecretSlice, SecretString};
+use tokio_util::sync::CancellationToken;
+use touchstone_blobs::{Blobs, Signer};
+use touchstone_core::{credit::Credits, organization::Dialect};
+use touchstone_moderation::Road;
+use touchstone_pipeline::Pipeline;
+use touchstone_store::{NewOrganization, Store};
+
+use crate::{config::Config, cron, worker};
+
+/// What this node does. By default everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Role {
+    /// Serve HTTP.
+    Api,
+    /// Judge images.
+    Worker,
+    /// Run the chat plugins that are compiled in.
+    Bots,
+    /// Run what is due by the clock.
+    Cron,
+}
+
+/// The purpose under which the keys of signed links are kept in the database.
+pub const LINK_KEYS: &str = "links";
+
+/// How long links that an older key signed keep working after a rotation: as long as the longest upload URL lives.
+pub const OLD_KEYS_LIVE: Duration = Duration::from_secs(24 * 3600);
+
+/// How often a node looks whether the link keys were rotated.
+const KEY_REFRESH: Duration = Duration::from_secs(30);
+
+/// Credits of the organisation that the first start makes.
+const DEMO_CREDITS: Credits = Credits { base: 1000, boost: 0 };
+
+/// The first start's organisation and its key: shown once.
+#[derive(Debug)]
+pub struct Demo {
+    /// The organisation's id.
+    pub organization: touchstone_core::ids::OrganizationId,
+    /// The API key.
+    pub key: SecretString,
+}
+
+/// A node that is built and bound, and serves nothing yet.
+pub struct App {
+    store: Store,
+    road: Road,
+    signer: Signer,
+    pipeline: Option<Pipeline>,
+    server: Option<touchstone_web::Bound>,
+    address: SocketAddr,
+    roles: BTreeSet<Role>,
+    config: Config,
+    /// Made by this start, if the database was empty.
+    pub demo: Option<Demo>,
+}
+
+impl App {
+    /// Opens everything, brings the database up to date, and binds the port.
+    ///
+    /// # Errors
+    /// When anything that a running node needs is missing: the message names it and the way out.
+    pub async fn build(config: Config, roles: BTreeSet<Role>) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("data_dir {} cannot be made", config.data_dir.display()))?;
+        let store = Store::open(&config.database).await.context("the database does not open")?;
+        let migrated = store.migrate().await.context("the database could not be brought up to date")?;
+        if let Some(copy) = &migrated.backup {
+            tracing::info!(copy = %copy.display(), "the database was copied aside before it was migrated");
+        }
+        let demo = first_start(&store, &config.http.try_it_organization).await?;
+        let signer = Signer::new(&link_keys(&store).await?);
+        let blobs = Blobs::open(&config.blobs).context("the object store does not open")?;
+        let pipeline = open_pipeline(&config, &roles).await?;
+        let listener = std::net::TcpListener::bind(&config.http.listen).with_context(|| format!("cannot listen on {}", config.http.listen))?;
+        let address = listener.local_addr()?;
+        let road = Road::new(store.clone(), blobs, signer.clone(), road_settings(&config, address)?);
+        let server = match roles.contains(&Role::Api) {
+            true => Some(touchstone_web::bind(listener, &config.http, road.clone(), model_facts(pipeline.as_ref()))?),
+            false => None,
+        };
+        Ok(Self { store, road, signer, pipeline, server, address, roles, config, demo })
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address that clients use.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        self.road.public_url()
+    }
+
+    /// Sets the demo organisation to have heatmaps for every verdict, as a measurement of drawing needs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn draw_heatmaps_for_real(&self, demo: &Demo) -> anyhow::Result<()> {
+        let found = self.store.organization(demo.organization).await?.context("the demo organisation is gone")?;
+        self.store.update_organization(&touchstone_core::organization::Organization { heatmap_for_real: true, ..found }).await?;
+        Ok(())
+    }
+
+    /// Serves until `stop` is cancelled, then finishes what is in hand and returns.
+    ///
+    /// # Errors
+    /// When a part of the node ends by itself.
+    pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut parts = tokio::task::JoinSet::new();
+        parts.spawn(refresh_link_keys(self.store.clone(), self.signer.clone(), stop.clone()));
+        if let Some(pipeline) = self.pipeline.filter(|_| self.roles.contains(&Role::Worker)) {
+            let worker = worker::Worker::new(self.store.clone(), self.road.clone(), pipeline, &self.config.jobs);
+            parts.spawn(worker.run_until(stop.clone()));
+        }
+        if self.roles.contains(&Role::Cron) {
+            parts.spawn(cron::run_until(self.store.clone(), self.road.clone(), stop.clone()));
+        }
+        if let Some(server) = self.server {
+            let stop = stop.clone();
+            parts.spawn(async move { Ok(server.run_until(stop).await?) });
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = parts.join_next().await {
+            // One part that dies takes the node down: a half-dead node would look healthy and serve nothing.
+            stop.cancel();
+            if let Err(error) = ended.map_err(anyhow::Error::from).and_then(|part| part) {
+                tracing::error!(%error, "a part of the node ended");
+                outcome = Err(error);
+            }
+        }
+        outcome
+    }
+}
+
+/// On an empty database: an organisation to begin with, and its key.
+async fn first_start(store: &Store, name: &str) -> anyhow::Result<Option<Demo>> {
+    // Two nodes may start on the same empty database: one of them makes the organisation.
+    if !store.is_empty().await? || !store.take_lease("first_start", &worker::node_name(), Duration::from_secs(60)).await? || !store.is_empty().await? {
+        return Ok(None);
+    }
+    let new = NewOrganization { name: name.to_owned(), dialect: Dialect::Truthscan, metered: false, credits: DEMO_CREDITS };
+    let organization = store.create_organization(new).await?;
+    let (_, key) = store.create_key(organization.id, false).await?;
+    Ok(Some(Demo { organization: organization.id, key }))
+}
+
+async fn link_keys(store: &Store) -> anyhow::Result<Vec<SecretSlice<u8>>> {
+    Ok(store.secrets(LINK_KEYS).await.context("the keys of signed links could not be read")?.into_iter().map(|secret| secret.value).collect())
+}
+
+async fn refresh_link_keys(store: Store, signer: Signer, stop: CancellationToken) -> anyhow::Result<()> {
+    while stop.run_until_cancelled(tokio::time::sleep(KEY_REFRESH)).await.is_some() {
+        match link_keys(&store).await {
+            Ok(keys) => signer.swap(&keys),
+            Err(error) => tracing::warn!(%error, "the keys of signed links could not be refreshed; the old ones stay"),
+        }
+    }
+    Ok(())
+}
+
+/// Loads the model on a blocking thread: reading and checking weights takes a moment.
+async fn open_pipeline(config: &Config, roles: &BTreeSet<Role>) -> anyhow::Result<Option<Pipeline>> {
+    if !roles.contains(&Role::Worker) {
+        return Ok(None);
+    }
+    let settings = config.pipeline.clone();
+    let pipeline = tokio::task::spawn_blocking(move || Pipeline::open(&settings)).await?;
+    pipeline.context("the detector does not start, and without it nothing could be judged").map(Some)
+}
+
+fn road_settings(config: &Config, bound: SocketAddr) -> anyhow::Result<touchstone_moderation::Settings> {
+    let public_url = config.public_url(bound)?;
+    let mut known_hosts = config.blobs.known_hosts.clone();
+    known_hosts.extend(public_url.host_str().map(str::to_owned));
+    Ok(touchstone_moderation::Settings {
+        uploads: config.uploads.clone(),
+        jobs: config.jobs.clone(),
+        public_url,
+        known_hosts,
+        link_seconds: config.security.link_seconds,
+        try_it_organization: config.http.try_it_organization.clone(),
+    })
+}
+
+fn model_facts(pipeline: Option<&Pipeline>) -> String {
+    pipeline.map(|pipeline| format!("{} {}", pipeline.card().name.name, pipeline.card().name.version)).unwrap_or_default()
+}

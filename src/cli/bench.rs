@@ -1,0 +1,81 @@
+//! `touchstone bench`: what one megapixel costs, part by part, and what the server adds to the raw pipeline.
+//!
+//! Every figure comes from this run on this machine; medians, because a shared machine has bad moments. The pictures are drawn
+//! by the program, encoded in memory and given to the same code that judges uploads; or they are your own files.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use bytes::Bytes;
+use clap::Args;
+use touchstone_pipeline::Pipeline;
+
+use crate::say;
+
+mod parts;
+mod pictures;
+mod report;
+mod throughput;
+
+pub use throughput::{Served, Server};
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Files to measure with; by default pictures of one megapixel that the program draws.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// One JSON object instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// How often every picture is measured; the median counts.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Distinct pictures for the comparison of server and raw pipeline; 0 leaves it out.
+    #[arg(long, default_value_t = 60)]
+    images: usize,
+    /// Clients that send to the server at the same time; by default four for each inference thread.
+    #[arg(long)]
+    clients: Option<usize>,
+}
+
+impl BenchArgs {
+    /// Whether the comparison with the server is asked for at all.
+    #[must_use]
+    pub const fn wants_server(&self) -> bool {
+        self.images > 0
+    }
+}
+
+/// Measures and prints. Without a server its figures are null.
+///
+/// # Errors
+/// When a file cannot be read or judged, or the server fails.
+pub fn bench(args: &BenchArgs, pipeline: &Pipeline, server: Option<&dyn Server>) -> anyhow::Result<u8> {
+    let set = set(args)?;
+    say::note(&format!("measuring {} pictures, {} rounds, one thread …", set.len(), args.rounds));
+    let parts = parts::measure(pipeline, &set, args.rounds)?;
+    let throughput = match args.images {
+        0 => None,
+        images => {
+            say::note(&format!("comparing server and raw pipeline on {images} pictures, {} threads …", pipeline.threads()));
+            let clients = args.clients.unwrap_or(pipeline.threads() * 4).max(1);
+            Some(throughput::compare(pipeline, &pictures::distinct(images)?, clients, server)?)
+        }
+    };
+    let report = report::Report::new(pipeline, set.len(), args.rounds, parts, throughput);
+    if args.json {
+        say::print_json(&report)?
+    } else {
+        say::line(&report.table())?
+    }
+    Ok(0)
+}
+
+fn set(args: &BenchArgs) -> anyhow::Result<Vec<Bytes>> {
+    if args.files.is_empty() {
+        return pictures::one_of_each();
+    }
+    let read = |path: &PathBuf| std::fs::read(path).map(Bytes::from).with_context(|| format!("{} cannot be read", path.display()));
+    args.files.iter().map(read).collect()
+}

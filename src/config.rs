@@ -1,0 +1,121 @@
+//! Every setting in one tree: the defaults compiled in from `config.toml`, then a file, then the environment.
+//!
+//! Each crate owns the type of its own section; this module only composes them and fills in what depends on another
+//! section (a database below `data_dir`, a public URL from the listen address). An unknown key is an error, not a silence.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use config::{Environment, File, FileFormat};
+use serde::Deserialize;
+use url::Url;
+
+/// The manual, compiled in as the defaults.
+pub const DEFAULTS: &str = include_str!("../config.toml");
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of everything that this node keeps.
+    pub data_dir: PathBuf,
+    /// The HTTP server.
+    pub http: touchstone_web::Settings,
+    /// The database.
+    pub database: touchstone_store::Settings,
+    /// The object store.
+    pub blobs: touchstone_blobs::Settings,
+    /// Secrets and signed links.
+    pub security: Security,
+    /// What may be sent in.
+    pub uploads: touchstone_moderation::settings::Uploads,
+    /// How work is handed out.
+    pub jobs: touchstone_moderation::settings::Jobs,
+    /// The pipeline and its model.
+    pub pipeline: touchstone_pipeline::Settings,
+    /// Logging.
+    pub log: Log,
+}
+
+/// `[security]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Security {
+    /// Seconds that a link to a heatmap or a preview works.
+    pub link_seconds: u64,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// A `tracing` filter.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// The defaults, overlaid by `file` if one is given, overlaid by `TOUCHSTONE__…` of the environment.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a key is unknown or a value does not fit; the message names it.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let mut sources = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(file) = file {
+            sources = sources.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        // Values stay strings and are parsed where their type is known: a secret `00123` must not become a number.
+        sources = sources.add_source(Environment::with_prefix("TOUCHSTONE").prefix_separator("__").separator("__"));
+        for (plain, key) in [("BYPASS_OCR", "pipeline.bypass_watermark")] {
+            // Names that the vendors' texts use.
+            if let Ok(value) = std::env::var(plain) {
+                sources = sources.set_override(key, value)?;
+            }
+        }
+        let mut config: Self = sources.build().and_then(config::Config::try_deserialize).context("the configuration does not read")?;
+        config.fill_in().context("the configuration does not fit together")?;
+        Ok(config)
+    }
+
+    /// Sets what is left empty to what follows from the other sections.
+    ///
+    /// # Errors
+    /// When `data_dir` is no path.
+    pub fn fill_in(&mut self) -> anyhow::Result<()> {
+        let data = std::path::absolute(&self.data_dir).with_context(|| format!("data_dir {} is no path", self.data_dir.display()))?;
+        if self.database.url.is_empty() {
+            self.database.url = format!("sqlite://{}", data.join("touchstone.sqlite").display());
+        }
+        if self.blobs.url.is_empty() {
+            self.blobs.url = file_url(&data.join("blobs"))?.to_string();
+        }
+        self.data_dir = data;
+        Ok(())
+    }
+
+    /// Where clients reach this server: `http.public_url`, or the address it is bound to.
+    ///
+    /// # Errors
+    /// When `http.public_url` is no http(s) URL.
+    pub fn public_url(&self, bound: std::net::SocketAddr) -> anyhow::Result<Url> {
+        let text = if self.http.public_url.is_empty() { format!("http://{bound}") } else { self.http.public_url.clone() };
+        let url = Url::parse(&text).with_context(|| format!("http.public_url is \"{text}\", which is no URL"))?;
+        anyhow::ensure!(matches!(url.scheme(), "http" | "https"), "http.public_url is \"{text}\"; it must begin with http:// or https://");
+        Ok(url)
+    }
+}
+
+fn file_url(path: &Path) -> anyhow::Result<Url> {
+    Url::from_file_path(path).map_err(|()| anyhow::anyhow!("{} is no absolute path", path.display()))
+}

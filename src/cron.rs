@@ -1,0 +1,44 @@
+//! What is due by the clock. Every node may run this; a lease in the database lets one of them do each round.
+//!
+//! Times are UTC: the scheduler is an hour off around a change of daylight-saving time in any other zone.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_cron_scheduler::{Job, JobScheduler};
+use tokio_util::sync::CancellationToken;
+use touchstone_moderation::Road;
+use touchstone_store::Store;
+
+/// Second, minute, hour, day, month, weekday: ten past every hour.
+const SWEEP_UPLOADS: &str = "0 10 * * * *";
+
+/// Runs the clock's work until `stop` is cancelled.
+///
+/// # Errors
+/// When the scheduler does not start.
+pub async fn run_until(store: Store, road: Road, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut scheduler = JobScheduler::new().await?;
+    let name = Arc::new(crate::worker::node_name());
+    scheduler
+        .add(Job::new_async(SWEEP_UPLOADS, move |_, _| {
+            let (store, road, name) = (store.clone(), road.clone(), name.clone());
+            Box::pin(async move { sweep_uploads(&store, &road, &name).await })
+        })?)
+        .await?;
+    scheduler.start().await?;
+    stop.cancelled().await;
+    scheduler.shutdown().await?;
+    Ok(())
+}
+
+async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
+    let swept = match store.take_lease("sweep_uploads", node, Duration::from_secs(600)).await {
+        Ok(false) => return,
+        Ok(true) => road.sweep_uploads().await,
+        Err(error) => Err(error.into()),
+    };
+    match swept {
+        Ok(gone) => tracing::info!(gone, "uploads that nobody submitted were deleted"),
+        Err(error) => tracing::error!(%error, "the sweep of uploads failed; the next one tries again"),
+    }
+}

@@ -1,0 +1,158 @@
+//! The job that judges one document: fetch its bytes, run the pipeline, record the verdict, then draw what was asked for.
+//!
+//! Idempotent: a crash at any point hands the job to another worker, which either starts over (nothing was recorded yet) or
+//! only redraws (the verdict stands). Every write is fenced by the claim's token, so a worker that lost its lease changes nothing.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use touchstone_core::{ids::DocumentId, job::Job, submission::Options, verdict::Verdict};
+use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, Unjudged};
+use touchstone_store::{Asset, AssetStatus, DocumentRecord, Drawn, Finished, Lease};
+
+use crate::{
+    draw,
+    road::Road,
+};
+
+/// Judge this document.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JudgeDocument {
+    /// Which one.
+    pub document: DocumentId,
+}
+
+impl Job for JudgeDocument {
+    const NAME: &'static str = "judge_document";
+    const ATTEMPTS: i32 = 5;
+}
+
+/// How a run of a job ended, for the runner.
+#[derive(Debug)]
+pub enum Ran {
+    /// It is done, well or badly, and recorded as such.
+    Done,
+    /// The lease was lost: another worker has it.
+    Lost,
+}
+
+impl JudgeDocument {
+    /// Judges the document once.
+    ///
+    /// # Errors
+    /// When something of ours failed (database, storage, model): the runner tries again later.
+    pub async fn run(&self, road: &Road, pipeline: &Pipeline, lease: &Lease) -> anyhow::Result<Ran> {
+        let Some(record) = road.store().document(self.document).await? else {
+            // Erased while it waited: nothing is left to judge or to pay.
+            return done(road.store().complete(lease).await?);
+        };
+        if !road.store().begin(lease, self.document).await? {
+            return Ok(Ran::Lost);
+        }
+        let most = road.settings().uploads.max_bytes;
+        let bytes = road.blobs().get(&record.object_key, Some(&record.object_etag), most).await?;
+        let Some(bytes) = bytes else {
+            return fail(road, lease, &record, "The uploaded file is gone or was replaced after it was submitted. Upload it again.").await;
+        };
+        match judge(pipeline, bytes, self.ask(&record)).await? {
+            Ok(judged) => self.record(road, lease, &record, judged).await,
+            Err(Unjudged::Unreadable(why)) => fail(road, lease, &record, &why.to_string()).await,
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The last attempt failed: the document ends as failed and its credit goes back; one that was judged before only loses
+    /// the pictures that could not be drawn.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn give_up(&self, road: &Road, lease: &Lease, error: &str) -> anyhow::Result<Ran> {
+        const MESSAGE: &str = "The image could not be judged because of an error of ours. Your credit was returned; submit it again.";
+        metrics::counter!("touchstone_documents_total", "outcome" => "given up").increment(1);
+        done(road.store().give_up(lease, Some(self.document), MESSAGE, error).await?)
+    }
+
+    fn ask(&self, record: &DocumentRecord) -> Ask {
+        let heatmap = match record.options.heatmap {
+            None => Heatmap::Never,
+            Some(_) if record.organization.heatmap_for_real => Heatmap::Always,
+            Some(_) => Heatmap::WhenSuspicious,
+        };
+        Ask { heatmap, always_classify: false }
+    }
+
+    /// Writes the verdict and settles the credit in one transaction, then draws from the picture already in hand.
+    async fn record(&self, road: &Road, lease: &Lease, record: &DocumentRecord, judged: Judged) -> anyhow::Result<Ran> {
+        let wanted = Wanted::of(&record.options, &judged);
+        if record.verdict.is_none() {
+            let finished =
+                Finished { verdict: &judged.verdict, heatmap: wanted.status(Asset::Heatmap), preview: wanted.status(Asset::Preview) };
+            if !road.store().finish(lease, self.document, finished).await? {
+                return Ok(Ran::Lost);
+            }
+            count(&judged.verdict);
+        }
+        let drawn = tokio::task::spawn_blocking(move || draw::all(&judged, wanted.heatmap, wanted.preview)).await?;
+        for picture in drawn {
+            if !self.keep(road, lease, picture).await? {
+                return Ok(Ran::Lost);
+            }
+        }
+        done(road.store().complete(lease).await?)
+    }
+
+    /// Stores one picture. One that could not be drawn is marked so; the verdict stands without it.
+    async fn keep(&self, road: &Road, lease: &Lease, picture: draw::Picture) -> anyhow::Result<bool> {
+        let drawn = match picture.image {
+            Ok(image) => {
+                let object_key = format!("{}/{}.{}", draw::folder(picture.asset), self.document, image.extension);
+                road.blobs().put(&object_key, image.content_type, Bytes::from(image.bytes)).await?;
+                Drawn::Ready { object_key, content_type: image.content_type.to_owned() }
+            }
+            Err(error) => {
+                tracing::error!(document = %self.document, asset = ?picture.asset, %error, "a picture could not be drawn");
+                Drawn::Failed
+            }
+        };
+        Ok(road.store().set_asset(lease, self.document, picture.asset, drawn).await?)
+    }
+}
+
+/// Which assets are to be drawn.
+struct Wanted {
+    heatmap: Option<touchstone_core::submission::HeatmapStyle>,
+    preview: bool,
+}
+
+impl Wanted {
+    fn of(options: &Options, judged: &Judged) -> Self {
+        Self { heatmap: options.heatmap.filter(|_| judged.patches.is_some()), preview: options.preview }
+    }
+
+    fn status(&self, asset: Asset) -> AssetStatus {
+        let wanted = match asset {
+            Asset::Heatmap => self.heatmap.is_some(),
+            Asset::Preview => self.preview,
+        };
+        if wanted { AssetStatus::Pending } else { AssetStatus::None }
+    }
+}
+
+/// Runs the pipeline on a blocking thread. The outer error is a panic there.
+async fn judge(pipeline: &Pipeline, bytes: Bytes, ask: Ask) -> anyhow::Result<Result<Judged, Unjudged>> {
+    let pipeline = pipeline.clone();
+    Ok(tokio::task::spawn_blocking(move || pipeline.judge(bytes, &ask)).await?)
+}
+
+async fn fail(road: &Road, lease: &Lease, record: &DocumentRecord, message: &str) -> anyhow::Result<Ran> {
+    metrics::counter!("touchstone_documents_total", "outcome" => "failed").increment(1);
+    done(road.store().fail(lease, record.id, message).await?)
+}
+
+fn done(still_ours: bool) -> anyhow::Result<Ran> {
+    Ok(if still_ours { Ran::Done } else { Ran::Lost })
+}
+
+fn count(verdict: &Verdict) {
+    metrics::counter!("touchstone_documents_total", "outcome" => verdict.label.name()).increment(1);
+    metrics::counter!("touchstone_decided_by_total", "stage" => verdict.decided_by.name()).increment(1);
+}

@@ -1,0 +1,228 @@
+//! One picture's way through the stages: records, watermark, quality, model, fusion. Blocking and deterministic.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use touchstone_core::{
+    finding::{Finding, Stage},
+    verdict::Verdict,
+};
+
+pub use crate::open::OpenError;
+use crate::{
+    Settings,
+    classifier::{self, Classifier, Seen},
+    fuse::{self, Fused},
+    infer::{InferError, Onnx},
+    model::ModelCard,
+    patches::PatchGrid,
+    picture::{Picture, Unreadable},
+    settings::Limits,
+    stage::Look,
+    stages::{metadata::Metadata, provenance::Provenance, quality::Quality, watermark::Watermark},
+};
+
+/// Everything needed to judge. Cheap to clone; clones share the model and its threads.
+#[derive(Clone)]
+pub struct Pipeline {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    limits: Limits,
+    threads: usize,
+    classifier: Classifier,
+    /// In the order in which they look. Those before the watermark speak at step 1.
+    stages: Vec<Box<dyn Look>>,
+    bypass_watermark: bool,
+}
+
+/// When the patches for a heatmap are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heatmap {
+    /// No heatmap will be drawn.
+    Never,
+    /// When the label is anything but "Real"; the model then looks even where a record had decided.
+    WhenSuspicious,
+    /// Whatever the label.
+    Always,
+}
+
+/// What is asked beside the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// When [`Judged::patches`] is wanted.
+    pub heatmap: Heatmap,
+    /// Have the model speak also where something decisive stopped earlier; its signal then has weight 0.
+    pub always_classify: bool,
+}
+
+/// A picture and its verdict.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// What to say.
+    pub verdict: Verdict,
+    /// The decoded picture, for whatever is drawn from it.
+    pub picture: Picture,
+    /// For the heatmap: present when it was asked for and the label is of the asked kind, unless the model could not look at
+    /// a picture that a record had already settled.
+    pub patches: Option<PatchGrid>,
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum Unjudged {
+    /// The file's fault; the message is for whoever sent it.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// Ours, and passing: try again later.
+    #[error("every place in the inference queue is taken")]
+    Busy,
+    /// Ours: nothing decisive was seen and the model could not look. Never to be told as "Real".
+    #[error("the classifier could not look: {0}")]
+    Classifier(String),
+}
+
+impl Pipeline {
+    /// Reads the model and starts its threads.
+    ///
+    /// # Errors
+    /// When the card, the weights or the runtime library are missing or wrong.
+    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let card = ModelCard::read(&settings.model)?;
+        let onnx = Onnx::open(settings, &card)?;
+        let threads = onnx.threads();
+        Ok(Self::new(settings, threads, Classifier::new(card, Arc::new(onnx))))
+    }
+
+    /// A pipeline around a classifier that runs `threads` pictures side by side, wherever it runs.
+    #[must_use]
+    pub fn new(settings: &Settings, threads: usize, classifier: Classifier) -> Self {
+        let stages: Vec<Box<dyn Look>> = vec![Box::new(Metadata), Box::new(Provenance), Box::new(Watermark), Box::new(Quality)];
+        let (limits, bypass_watermark) = (settings.limits, settings.bypass_watermark);
+        Self { inner: Arc::new(Inner { limits, threads, classifier, stages, bypass_watermark }) }
+    }
+
+    /// Decodes a file and judges it.
+    ///
+    /// # Errors
+    /// See [`Unjudged`].
+    pub fn judge(&self, bytes: Bytes, ask: &Ask) -> Result<Judged, Unjudged> {
+        self.judge_picture(Picture::decode(bytes, &self.inner.limits)?, ask)
+    }
+
+    /// Judges a picture that is decoded already.
+    ///
+    /// # Errors
+    /// See [`Unjudged`]; never `Unreadable`.
+    pub fn judge_picture(&self, picture: Picture, ask: &Ask) -> Result<Judged, Unjudged> {
+        let mut findings = self.look(&picture);
+        let decided = fuse::decided(&findings).is_some();
+        let classified = (!decided || ask.always_classify).then(|| self.inner.classifier.look(&picture));
+        findings.push(self.classified(classified.as_ref())?);
+        let fused = fuse::fuse(findings, &self.card().thresholds);
+        let fused = fused.ok_or_else(|| Unjudged::Classifier(why(classified.as_ref())))?;
+        let patches = self.patches(&picture, ask.heatmap, &fused, classified)?;
+        let Fused { label, ai_likelihood, confidence, unsure, decided_by, findings } = fused;
+        let (image, model) = (picture.facts.clone(), self.card().name.clone());
+        let verdict = Verdict { label, ai_likelihood, confidence, unsure, decided_by, findings, image, model };
+        Ok(Judged { verdict, picture, patches })
+    }
+
+    /// The model's card.
+    #[must_use]
+    pub fn card(&self) -> &ModelCard {
+        self.inner.classifier.card()
+    }
+
+    /// How many pictures the model works on at the same time.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.inner.threads
+    }
+
+    /// What decoding may cost.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// The stages before the classifier, in order. For measuring; [`Pipeline::judge`] runs them as the rules say.
+    #[must_use]
+    pub fn stages(&self) -> &[Box<dyn Look>] {
+        &self.inner.stages
+    }
+
+    /// The classifier. For measuring and for drawing a heatmap anew.
+    #[must_use]
+    pub fn classifier(&self) -> &Classifier {
+        &self.inner.classifier
+    }
+
+    /// Everything but the model: a decisive record makes the watermark stage needless, quality always looks for its warnings.
+    fn look(&self, picture: &Picture) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::with_capacity(self.inner.stages.len() + 1);
+        for stage in &self.inner.stages {
+            let skip = stage.stage() == Stage::Watermark && (self.inner.bypass_watermark || fuse::decided(&findings).is_some());
+            findings.push(if skip { Finding::skipped(stage.stage()) } else { guarded(stage.as_ref(), picture) });
+        }
+        findings
+    }
+
+    fn classified(&self, seen: Option<&Result<Seen, InferError>>) -> Result<Finding, Unjudged> {
+        match seen {
+            None => Ok(Finding::skipped(Stage::Classifier)),
+            Some(Ok(seen)) => Ok(classifier::finding(seen, &self.card().thresholds)),
+            Some(Err(InferError::Busy)) => Err(Unjudged::Busy),
+            Some(Err(InferError::Failed(reason))) => Ok(Finding::could_not_look(Stage::Classifier, reason)),
+        }
+    }
+
+    /// The patches, if they are wanted; the model looks for the map alone where it had not looked yet (row T7).
+    fn patches(
+        &self,
+        picture: &Picture,
+        heatmap: Heatmap,
+        fused: &Fused,
+        seen: Option<Result<Seen, InferError>>,
+    ) -> Result<Option<PatchGrid>, Unjudged> {
+        let wanted = match heatmap {
+            Heatmap::Never => false,
+            Heatmap::WhenSuspicious => fused.label.is_suspicious(),
+            Heatmap::Always => true,
+        };
+        if !wanted {
+            return Ok(None);
+        }
+        match seen.unwrap_or_else(|| self.inner.classifier.look(picture)) {
+            Ok(seen) => Ok(Some(seen.patches)),
+            Err(InferError::Busy) => Err(Unjudged::Busy),
+            Err(InferError::Failed(reason)) => {
+                tracing::warn!(reason, "no heatmap: the model failed, but a record had settled the verdict");
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Parsers of other people run inside a stage; a panic of theirs on a crooked file must not cost the verdict.
+fn guarded(stage: &dyn Look, picture: &Picture) -> Finding {
+    catch_unwind(AssertUnwindSafe(|| stage.look(picture))).unwrap_or_else(|_| {
+        tracing::error!(stage = stage.stage().name(), sha256 = picture.facts.sha256, "a stage panicked");
+        Finding::could_not_look(stage.stage(), "the stage failed on this file")
+    })
+}
+
+fn why(seen: Option<&Result<Seen, InferError>>) -> String {
+    match seen {
+        Some(Err(error)) => error.to_string(),
+        Some(Ok(seen)) => format!("its probability is {}", seen.probability),
+        None => "it was not asked".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

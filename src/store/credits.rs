@@ -1,0 +1,81 @@
+//! Balances and the ledger. A balance changes only together with the ledger row that says why; rows are never changed.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect};
+use touchstone_core::{
+    credit::{Credits, Entry},
+    ids::{DocumentId, OrganizationId},
+    time::Timestamp,
+};
+
+use crate::{
+    Store, StoreError,
+    entities::{balance, ledger_entry},
+};
+
+/// One line of the ledger: why, and the balance before and after.
+pub(crate) struct Movement<'a> {
+    pub(crate) entry: Entry,
+    pub(crate) from: Credits,
+    pub(crate) to: Credits,
+    pub(crate) document: Option<DocumentId>,
+    pub(crate) note: Option<&'a str>,
+}
+
+impl Store {
+    /// Gives credits (an operator's act) and returns the new balance.
+    ///
+    /// # Errors
+    /// [`StoreError::NoOrganization`], or when the database fails.
+    pub async fn grant(&self, organization: OrganizationId, credits: Credits, note: Option<&str>) -> Result<Credits, StoreError> {
+        let write = self.write().await?;
+        let from = locked(&write, organization).await?;
+        let to = from.release(credits);
+        record(&write, organization, Movement { entry: Entry::Grant, from, to, document: None, note }).await?;
+        write.commit().await?;
+        Ok(to)
+    }
+
+    /// What is left to spend. Of a metered organisation too: what it is told instead is [`touchstone_core::credit::METERED`].
+    ///
+    /// # Errors
+    /// [`StoreError::NoOrganization`], or when the database fails.
+    pub async fn credits(&self, organization: OrganizationId) -> Result<Credits, StoreError> {
+        let row = balance::Entity::find_by_id(organization.0).one(self.reader()).await?;
+        row.map(read).ok_or(StoreError::NoOrganization(organization))
+    }
+}
+
+/// The balance, held against every other transaction until this one ends: the order of locks begins here.
+pub(crate) async fn locked(transaction: &DatabaseTransaction, organization: OrganizationId) -> Result<Credits, StoreError> {
+    let row = balance::Entity::find_by_id(organization.0).lock_exclusive().one(transaction).await?;
+    row.map(read).ok_or(StoreError::NoOrganization(organization))
+}
+
+/// Writes the ledger row and, where it moves something, the balance that was [`locked`].
+pub(crate) async fn record(
+    transaction: &DatabaseTransaction,
+    organization: OrganizationId,
+    movement: Movement<'_>,
+) -> Result<(), StoreError> {
+    let Movement { entry, from, to, document, note } = movement;
+    if from != to {
+        let row = balance::ActiveModel { organization_id: Set(organization.0), base: Set(to.base), boost: Set(to.boost) };
+        row.update(transaction).await?;
+    }
+    let row = ledger_entry::ActiveModel {
+        organization_id: Set(organization.0),
+        entry: Set(entry.name().to_owned()),
+        base: Set(to.base - from.base),
+        boost: Set(to.boost - from.boost),
+        document_id: Set(document.map(|id| id.0)),
+        note: Set(note.map(str::to_owned)),
+        created_at: Set(Timestamp::now().0),
+        ..Default::default()
+    };
+    ledger_entry::Entity::insert(row).exec_without_returning(transaction).await?;
+    Ok(())
+}
+
+const fn read(row: balance::Model) -> Credits {
+    Credits { base: row.base, boost: row.boost }
+}

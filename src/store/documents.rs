@@ -1,0 +1,161 @@
+//! Documents: what was submitted, how far its verdict and its pictures have come.
+
+use sea_orm::{DeriveActiveEnum, EntityTrait, EnumIter};
+use serde::de::DeserializeOwned;
+use touchstone_core::{
+    credit::Credits, ids::DocumentId, organization::Organization, submission::Options, time::Timestamp, verdict::Verdict,
+};
+
+use crate::{
+    Store, StoreError,
+    entities::{document, organization},
+    organizations,
+};
+
+/// How far the verdict has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum DocumentStatus {
+    /// It waits for a worker.
+    Pending,
+    /// A worker looks at it.
+    Analyzing,
+    /// The verdict is final.
+    Done,
+    /// It could not be judged, finally; `error_message` says why and its credits went back.
+    Failed,
+}
+
+/// What became of the credits that were taken when it was submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum Settlement {
+    /// Set aside.
+    Reserved,
+    /// Spent.
+    Settled,
+    /// Given back.
+    Released,
+}
+
+/// How far a picture beside the verdict has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum AssetStatus {
+    /// None is made.
+    None,
+    /// It is being drawn.
+    Pending,
+    /// It is stored.
+    Ready,
+    /// It could not be drawn, finally.
+    Failed,
+}
+
+/// The pictures that a document may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asset {
+    /// The map of suspicious regions.
+    Heatmap,
+    /// The small copy for lists.
+    Preview,
+}
+
+/// One picture of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetRecord {
+    /// How far it has come.
+    pub status: AssetStatus,
+    /// Where it is stored, when ready.
+    pub object_key: Option<String>,
+    /// Its content type, when ready.
+    pub content_type: Option<String>,
+}
+
+/// One document, whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentRecord {
+    /// Its id, which is a capability (row T5).
+    pub id: DocumentId,
+    /// Whose it is.
+    pub organization: Organization,
+    /// The stored object that is judged.
+    pub object_key: String,
+    /// Exactly which bytes of it.
+    pub object_etag: String,
+    /// What was asked for.
+    pub options: Options,
+    /// A test key submitted it: it cost nothing.
+    pub test: bool,
+    /// For the operator's own support; never in an answer.
+    pub email: Option<String>,
+    /// For the operator's own statistics; never in an answer.
+    pub user_agent: Option<String>,
+    /// How far the verdict has come.
+    pub status: DocumentStatus,
+    /// The verdict, once done.
+    pub verdict: Option<Verdict>,
+    /// Why it failed, if it did.
+    pub error_message: Option<String>,
+    /// The heatmap.
+    pub heatmap: AssetRecord,
+    /// The preview.
+    pub preview: AssetRecord,
+    /// What was taken from the balance for it.
+    pub charged: Credits,
+    /// What became of that.
+    pub settlement: Settlement,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When it was done or failed.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl DocumentRecord {
+    /// One of its pictures.
+    #[must_use]
+    pub const fn asset(&self, which: Asset) -> &AssetRecord {
+        match which {
+            Asset::Heatmap => &self.heatmap,
+            Asset::Preview => &self.preview,
+        }
+    }
+}
+
+impl Store {
+    /// One document, whoever's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn document(&self, id: DocumentId) -> Result<Option<DocumentRecord>, StoreError> {
+        let found = document::Entity::find_by_id(id.0).find_also_related(organization::Entity).one(self.reader()).await?;
+        let Some((row, Some(organization))) = found else { return Ok(None) };
+        read(row, organizations::read(organization)?).map(Some)
+    }
+}
+
+fn read(row: document::Model, organization: Organization) -> Result<DocumentRecord, StoreError> {
+    Ok(DocumentRecord {
+        id: DocumentId(row.id),
+        organization,
+        options: parse(&row, "options", &row.options)?,
+        verdict: row.verdict.as_deref().map(|json| parse(&row, "verdict", json)).transpose()?,
+        object_key: row.object_key,
+        object_etag: row.object_etag,
+        test: row.test,
+        email: row.email,
+        user_agent: row.user_agent,
+        status: row.status,
+        error_message: row.error_message,
+        heatmap: AssetRecord { status: row.heatmap_status, object_key: row.heatmap_key, content_type: row.heatmap_content_type },
+        preview: AssetRecord { status: row.preview_status, object_key: row.preview_key, content_type: row.preview_content_type },
+        charged: Credits { base: row.charged_base, boost: row.charged_boost },
+        settlement: row.settlement,
+        created_at: Timestamp(row.created_at),
+        finished_at: row.finished_at.map(Timestamp),
+    })
+}
+
+fn parse<T: DeserializeOwned>(row: &document::Model, what: &'static str, json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|_| StoreError::Unreadable { row: format!("document {}", row.id), what })
+}

@@ -1,0 +1,11 @@
+//! The tables as they are today, one file each. The schema itself is made by the migrations; these only read and write rows.
+
+pub mod api_key;
+pub mod balance;
+pub mod document;
+pub mod job;
+pub mod lease;
+pub mod ledger_entry;
+pub mod organization;
+pub mod secret;
+pub mod upload;

@@ -1,0 +1,49 @@
+//! What was submitted, and what became of it.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{AssetStatus, DocumentStatus, Settlement};
+
+#[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "document")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub object_key: String,
+    pub object_etag: String,
+    pub options: String,
+    pub fingerprint: String,
+    pub explicit_id: bool,
+    pub test: bool,
+    pub email: Option<String>,
+    pub user_agent: Option<String>,
+    pub status: DocumentStatus,
+    pub verdict: Option<String>,
+    pub error_message: Option<String>,
+    pub heatmap_status: AssetStatus,
+    pub heatmap_key: Option<String>,
+    pub heatmap_content_type: Option<String>,
+    pub preview_status: AssetStatus,
+    pub preview_key: Option<String>,
+    pub preview_content_type: Option<String>,
+    pub charged_base: i64,
+    pub charged_boost: i64,
+    pub settlement: Settlement,
+    pub created_at: i64,
+    pub finished_at: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(belongs_to = "super::organization::Entity", from = "Column::OrganizationId", to = "super::organization::Column::Id")]
+    Organization,
+}
+
+impl Related<super::organization::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Organization.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,45 @@
+//! What can go wrong with the state. Nothing here is for users: the road turns it into a refusal.
+
+use std::path::PathBuf;
+
+/// Why the state could not be read or changed. When it is returned, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused, is gone, or took too long.
+    #[error("the database failed: {0}")]
+    Database(#[from] sea_orm::DbErr),
+    /// Every place in the bounded queue of writers is taken; try again soon.
+    #[error("every place in the queue of writers is taken")]
+    Busy,
+    /// The URL names neither database.
+    #[error("database.url must start with sqlite:/// or postgres://, not \"{0}\"")]
+    UnknownUrl(String),
+    /// The folder of the SQLite file, its lock or its copy could not be made.
+    #[error("{path}: {source}")]
+    File {
+        /// What could not be made or locked.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A newer Touchstone has changed the schema; this one would damage it.
+    #[error("the database was migrated by a newer Touchstone ({}); run that version, or restore the copy made before", .0.join(", "))]
+    NewerSchema(Vec<String>),
+    /// A row holds what no version of this code writes: somebody else changed it.
+    #[error("the row {row} holds an unreadable {what}")]
+    Unreadable {
+        /// Which row.
+        row: String,
+        /// Which of its columns.
+        what: &'static str,
+    },
+    /// A value did not turn into JSON.
+    #[error("not representable as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// No organisation has this id.
+    #[error("no organisation has the id {0}")]
+    NoOrganization(touchstone_core::ids::OrganizationId),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes: {0}")]
+    Randomness(#[from] rand::rand_core::OsError),
+}

@@ -1,0 +1,124 @@
+//! Organisations: who owns what, and with which settings.
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use touchstone_core::{
+    credit::{Credits, Entry},
+    ids::OrganizationId,
+    organization::{Dialect, Organization},
+    time::Timestamp,
+};
+
+use crate::{
+    Store, StoreError,
+    credits::{Movement, record},
+    entities::{balance, organization},
+};
+
+/// An organisation about to be made.
+#[derive(Debug, Clone)]
+pub struct NewOrganization {
+    /// The name its people gave it.
+    pub name: String,
+    /// Which vendor's defaults its clients expect.
+    pub dialect: Dialect,
+    /// It has no credit limit and is billed afterwards.
+    pub metered: bool,
+    /// What it starts with; granted in the same transaction.
+    pub credits: Credits,
+}
+
+impl Store {
+    /// Makes an organisation, its balance and, if it starts with credits, the ledger row of the grant.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_organization(&self, new: NewOrganization) -> Result<Organization, StoreError> {
+        let id = OrganizationId::random();
+        let write = self.write().await?;
+        let row = organization::ActiveModel {
+            id: Set(id.0),
+            name: Set(new.name.clone()),
+            dialect: Set(new.dialect.name().to_owned()),
+            metered: Set(new.metered),
+            private_queries: Set(false),
+            heatmap_for_real: Set(false),
+            stripe_customer_id: Set(None),
+            created_at: Set(Timestamp::now().0),
+        };
+        organization::Entity::insert(row).exec_without_returning(&*write).await?;
+        let empty = balance::ActiveModel { organization_id: Set(id.0), base: Set(0), boost: Set(0) };
+        balance::Entity::insert(empty).exec_without_returning(&*write).await?;
+        if new.credits != Credits::default() {
+            let note = Some("to start with");
+            record(&write, id, Movement { entry: Entry::Grant, from: Credits::default(), to: new.credits, document: None, note }).await?;
+        }
+        write.commit().await?;
+        Ok(Organization { id, name: new.name, dialect: new.dialect, metered: new.metered, private_queries: false, heatmap_for_real: false })
+    }
+
+    /// One organisation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization(&self, id: OrganizationId) -> Result<Option<Organization>, StoreError> {
+        organization::Entity::find_by_id(id.0).one(self.reader()).await?.map(read).transpose()
+    }
+
+    /// The oldest organisation of this name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_named(&self, name: &str) -> Result<Option<Organization>, StoreError> {
+        let named = organization::Entity::find().filter(organization::Column::Name.eq(name)).order_by_asc(organization::Column::CreatedAt);
+        named.one(self.reader()).await?.map(read).transpose()
+    }
+
+    /// Writes the settings of an organisation: everything but its id. `false`: there is none with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn update_organization(&self, organization: &Organization) -> Result<bool, StoreError> {
+        let row = organization::ActiveModel {
+            name: Set(organization.name.clone()),
+            dialect: Set(organization.dialect.name().to_owned()),
+            metered: Set(organization.metered),
+            private_queries: Set(organization.private_queries),
+            heatmap_for_real: Set(organization.heatmap_for_real),
+            ..Default::default()
+        };
+        let write = self.write().await?;
+        let updated = organization::Entity::update_many().set(row).filter(organization::Column::Id.eq(organization.id.0)).exec(&*write).await?;
+        write.commit().await?;
+        Ok(updated.rows_affected > 0)
+    }
+
+    /// Every organisation, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
+        let rows = organization::Entity::find().order_by_asc(organization::Column::CreatedAt).all(self.reader()).await?;
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Whether nobody lives here yet: the first start of a fresh database.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(organization::Entity::find().limit(1).one(self.reader()).await?.is_none())
+    }
+}
+
+/// A row as the rest of Touchstone knows it.
+pub(crate) fn read(row: organization::Model) -> Result<Organization, StoreError> {
+    let dialect = row.dialect.parse().map_err(|_| StoreError::Unreadable { row: format!("organization {}", row.id), what: "dialect" })?;
+    Ok(Organization {
+        id: OrganizationId(row.id),
+        name: row.name,
+        dialect,
+        metered: row.metered,
+        private_queries: row.private_queries,
+        heatmap_for_real: row.heatmap_for_real,
+    })
+}

@@ -1,0 +1,219 @@
+//! How a document ends: the verdict or the failure, the credits settled or given back, each exactly once and with its ledger row.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, sea_query::Expr,
+};
+use touchstone_core::{
+    credit::{Credits, Entry},
+    ids::{DocumentId, OrganizationId},
+    time::Timestamp,
+    verdict::Verdict,
+};
+
+use crate::{
+    Asset, AssetStatus, DocumentStatus, Lease, Settlement, Store, StoreError,
+    credits::{self, Movement, record},
+    entities::document::{ActiveModel, Column, Entity, Model},
+    jobs,
+};
+
+/// The end of judging.
+#[derive(Debug, Clone, Copy)]
+pub struct Finished<'a> {
+    /// What was found.
+    pub verdict: &'a Verdict,
+    /// [`AssetStatus::Pending`] when one will be drawn now, else [`AssetStatus::None`].
+    pub heatmap: AssetStatus,
+    /// The same for the preview.
+    pub preview: AssetStatus,
+}
+
+/// How drawing a picture ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drawn {
+    /// It is stored.
+    Ready {
+        /// Where.
+        object_key: String,
+        /// As what.
+        content_type: String,
+    },
+    /// It could not be drawn, and trying again would not help.
+    Failed,
+}
+
+impl Store {
+    /// A worker has begun to look. `false`: the lease was lost.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin(&self, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        if !jobs::hold(&write, lease).await? {
+            return Ok(false);
+        }
+        Entity::update_many()
+            .col_expr(Column::Status, Expr::value(DocumentStatus::Analyzing))
+            .filter(Column::Id.eq(document.0).and(Column::Status.eq(DocumentStatus::Pending)))
+            .exec(&*write)
+            .await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// The verdict is final and the credits are spent. The job stays leased, for drawing. Repeated after a crash it changes
+    /// nothing. `false`: the lease was lost and nothing was changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish(&self, lease: &Lease, document: DocumentId, finished: Finished<'_>) -> Result<bool, StoreError> {
+        let verdict = serde_json::to_string(finished.verdict)?;
+        let write = self.write().await?;
+        if !jobs::hold(&write, lease).await? {
+            return Ok(false);
+        }
+        if let Some(row) = unfinished(&write, document).await? {
+            let done = ActiveModel {
+                status: Set(DocumentStatus::Done),
+                verdict: Set(Some(verdict)),
+                heatmap_status: Set(finished.heatmap),
+                preview_status: Set(finished.preview),
+                ..ended(&row, Settlement::Settled)
+            };
+            done.update(&*write).await?;
+            settle(&write, &row).await?;
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// The document cannot be judged: it is failed, its credits go back as they were taken, the job is done. A document that was
+    /// judged before stays judged; only its pending pictures fail. `false`: the lease was lost and nothing was changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn fail(&self, lease: &Lease, document: DocumentId, message: &str) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        if !jobs::hold(&write, lease).await? {
+            return Ok(false);
+        }
+        fail_document(&write, document, message).await?;
+        jobs::remove(&write, lease).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// The same after the last try: the job is kept aside as dead, with `error`, for the operator to see. `message` is what the
+    /// document's owner is told.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn give_up(&self, lease: &Lease, document: Option<DocumentId>, message: &str, error: &str) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        if !jobs::hold(&write, lease).await? {
+            return Ok(false);
+        }
+        if let Some(document) = document {
+            fail_document(&write, document, message).await?;
+        }
+        jobs::bury(&write, lease, error).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// A pending picture is drawn, or never will be. `false`: the lease was lost and nothing was changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_asset(&self, lease: &Lease, document: DocumentId, which: Asset, drawn: Drawn) -> Result<bool, StoreError> {
+        let (status, key, content_type) = match drawn {
+            Drawn::Ready { object_key, content_type } => (AssetStatus::Ready, Some(object_key), Some(content_type)),
+            Drawn::Failed => (AssetStatus::Failed, None, None),
+        };
+        let columns = columns(which);
+        let write = self.write().await?;
+        if !jobs::hold(&write, lease).await? {
+            return Ok(false);
+        }
+        Entity::update_many()
+            .col_expr(columns.status, Expr::value(status))
+            .col_expr(columns.key, Expr::value(key))
+            .col_expr(columns.content_type, Expr::value(content_type))
+            .filter(Column::Id.eq(document.0).and(columns.status.eq(AssetStatus::Pending)))
+            .exec(&*write)
+            .await?;
+        write.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Where a picture is kept in its document's row.
+struct Columns {
+    status: Column,
+    key: Column,
+    content_type: Column,
+}
+
+const fn columns(which: Asset) -> Columns {
+    match which {
+        Asset::Heatmap => Columns { status: Column::HeatmapStatus, key: Column::HeatmapKey, content_type: Column::HeatmapContentType },
+        Asset::Preview => Columns { status: Column::PreviewStatus, key: Column::PreviewKey, content_type: Column::PreviewContentType },
+    }
+}
+
+/// The document, if nothing final is known of it yet; held until the transaction ends, so that it ends once.
+async fn unfinished(write: &DatabaseTransaction, document: DocumentId) -> Result<Option<Model>, StoreError> {
+    let row = Entity::find_by_id(document.0).lock_exclusive().one(write).await?;
+    Ok(row.filter(|row| matches!(row.status, DocumentStatus::Pending | DocumentStatus::Analyzing)))
+}
+
+fn ended(row: &Model, settlement: Settlement) -> ActiveModel {
+    ActiveModel { id: Set(row.id), settlement: Set(settlement), finished_at: Set(Some(Timestamp::now().0)), ..Default::default() }
+}
+
+const fn charged(row: &Model) -> Credits {
+    Credits { base: row.charged_base, boost: row.charged_boost }
+}
+
+async fn fail_document(write: &DatabaseTransaction, document: DocumentId, message: &str) -> Result<(), StoreError> {
+    let Some(row) = unfinished(write, document).await? else { return fail_pictures(write, document).await };
+    let failed = ActiveModel {
+        status: Set(DocumentStatus::Failed),
+        error_message: Set(Some(message.to_owned())),
+        ..ended(&row, Settlement::Released)
+    };
+    failed.update(write).await?;
+    release(write, &row).await
+}
+
+/// Nobody will draw them any more.
+async fn fail_pictures(write: &DatabaseTransaction, document: DocumentId) -> Result<(), StoreError> {
+    for status in [columns(Asset::Heatmap).status, columns(Asset::Preview).status] {
+        Entity::update_many()
+            .col_expr(status, Expr::value(AssetStatus::Failed))
+            .filter(Column::Id.eq(document.0).and(status.eq(AssetStatus::Pending)))
+            .exec(write)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The reservation is spent. The row in the ledger moves nothing; it says when.
+async fn settle(write: &DatabaseTransaction, row: &Model) -> Result<(), StoreError> {
+    move_charge(write, row, Entry::Settle, Credits::default()).await
+}
+
+/// The reservation goes back, base to base and boost to boost.
+async fn release(write: &DatabaseTransaction, row: &Model) -> Result<(), StoreError> {
+    move_charge(write, row, Entry::Release, charged(row)).await
+}
+
+async fn move_charge(write: &DatabaseTransaction, row: &Model, entry: Entry, back: Credits) -> Result<(), StoreError> {
+    if charged(row) == Credits::default() {
+        return Ok(());
+    }
+    let organization = OrganizationId(row.organization_id);
+    let from = credits::locked(write, organization).await?;
+    let movement = Movement { entry, from, to: from.release(back), document: Some(DocumentId(row.id)), note: None };
+    record(write, organization, movement).await
+}

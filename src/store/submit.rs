@@ -1,0 +1,194 @@
+//! The one transaction in which an upload becomes a document: recognised or refused, paid for, stored and queued, or nothing.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, SqlErr, sea_query::Expr,
+};
+use sha2::{Digest, Sha256};
+use touchstone_core::{
+    credit::{Credits, Entry},
+    ids::{DocumentId, OrganizationId},
+    job::NewJob,
+    submission::Options,
+    time::Timestamp,
+};
+
+use crate::{
+    AssetStatus, DocumentStatus, Settlement, Store, StoreError, UploadState,
+    credits::{self, Movement, record},
+    entities::{document, organization, upload},
+    jobs,
+};
+
+/// A document about to be made.
+#[derive(Debug, Clone)]
+pub struct NewDocument {
+    /// The id it will have.
+    pub id: DocumentId,
+    /// The client chose that id: then it must be free, and it is part of what makes two submissions the same.
+    pub explicit: bool,
+    /// Who submits and pays.
+    pub organization: OrganizationId,
+    /// Which upload.
+    pub object_key: String,
+    /// Exactly which bytes of it.
+    pub object_etag: String,
+    /// What shall come out.
+    pub options: Options,
+    /// For this long the same submission is answered with the same document (row T17).
+    pub replay_window: Duration,
+    /// Credits it costs. Nothing is taken from a metered organisation or for a test key.
+    pub cost: i64,
+    /// A test key submits it.
+    pub test: bool,
+    /// For the operator's own support.
+    pub email: Option<String>,
+    /// For the operator's own statistics.
+    pub user_agent: Option<String>,
+    /// The work that it causes.
+    pub job: NewJob,
+}
+
+/// What [`Store::submit`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Submitted {
+    /// A new document was made and its job queued.
+    Created(DocumentId),
+    /// It is a retry of this document's submission; nothing was charged or queued.
+    Replayed(DocumentId),
+    /// The chosen id belongs to something else.
+    IdTaken,
+    /// The organisation has no such upload (any more).
+    NoUpload,
+    /// The organisation's credits do not cover it.
+    NotEnoughCredits,
+    /// As many jobs wait as may.
+    Busy,
+}
+
+impl Store {
+    /// Makes a document of an upload, in one transaction. Anything but [`Submitted::Created`] changes nothing. While `max_backlog`
+    /// jobs live, nothing new is made (retries are still recognised).
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when too many writes wait, [`StoreError::NoOrganization`], or when the database fails.
+    pub async fn submit(&self, new: NewDocument, max_backlog: u64) -> Result<Submitted, StoreError> {
+        let (now, options) = (Timestamp::now(), serde_json::to_string(&new.options)?);
+        let fingerprint = fingerprint(&new, &options);
+        let write = self.write_at_door().await?;
+        // Held to the end: submissions of one organisation pass one by one, so that each sees the one before.
+        let balance = credits::locked(&write, new.organization).await?;
+        if let Some(first) = replayed(&write, &new, &fingerprint, now).await? {
+            return Ok(Submitted::Replayed(first));
+        }
+        if new.explicit && is_taken(&write, new.id).await? {
+            return Ok(Submitted::IdTaken);
+        }
+        if !take_upload(&write, &new).await? {
+            return Ok(Submitted::NoUpload);
+        }
+        let Some((left, taken)) = balance.reserve(price(&write, &new).await?) else { return Ok(Submitted::NotEnoughCredits) };
+        if jobs::is_full(&write, max_backlog).await? {
+            return Ok(Submitted::Busy);
+        }
+        match document::Entity::insert(row(&new, options, fingerprint, taken, now)).exec_without_returning(&*write).await {
+            Err(error) if is_duplicate(&error) => return Ok(Submitted::IdTaken),
+            inserted => inserted?,
+        };
+        if taken != Credits::default() {
+            let movement = Movement { entry: Entry::Reserve, from: balance, to: left, document: Some(new.id), note: None };
+            record(&write, new.organization, movement).await?;
+        }
+        jobs::insert(&write, &new.job, now).await?;
+        write.commit().await?;
+        self.wake.notify_one();
+        Ok(Submitted::Created(new.id))
+    }
+}
+
+/// Equal for two submissions exactly when one is a retry of the other (row T17). Lengths keep the parts apart.
+fn fingerprint(new: &NewDocument, options: &str) -> String {
+    let chosen = if new.explicit { new.id.to_string() } else { String::new() };
+    let mut hasher = Sha256::new();
+    for part in [new.organization.to_string().as_str(), &new.object_key, &new.object_etag, options, &chosen] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// The document that a retry of this submission already made. One that failed is tried anew, unless its id was chosen: that id
+/// can have only one document.
+async fn replayed(
+    write: &DatabaseTransaction,
+    new: &NewDocument,
+    fingerprint: &str,
+    now: Timestamp,
+) -> Result<Option<DocumentId>, StoreError> {
+    let mut same = document::Entity::find()
+        .filter(document::Column::Fingerprint.eq(fingerprint))
+        .filter(document::Column::CreatedAt.gt((now - new.replay_window).0));
+    if !new.explicit {
+        same = same.filter(document::Column::Status.ne(DocumentStatus::Failed));
+    }
+    let first = same.order_by_desc(document::Column::CreatedAt).one(write).await?;
+    Ok(first.map(|row| DocumentId(row.id)))
+}
+
+/// Ids told with upload URLs are nobody's to choose: clients must not mistake the one for the other.
+async fn is_taken(write: &DatabaseTransaction, id: DocumentId) -> Result<bool, StoreError> {
+    let document = document::Entity::find_by_id(id.0).one(write).await?.is_some();
+    Ok(document || upload::Entity::find().filter(upload::Column::DocumentId.eq(id.0)).one(write).await?.is_some())
+}
+
+async fn take_upload(write: &DatabaseTransaction, new: &NewDocument) -> Result<bool, StoreError> {
+    let taken = upload::Entity::update_many()
+        .col_expr(upload::Column::State, Expr::value(UploadState::Taken))
+        .filter(upload::Column::ObjectKey.eq(new.object_key.as_str()).and(upload::Column::OrganizationId.eq(new.organization.0)))
+        .filter(upload::Column::State.ne(UploadState::Expiring))
+        .exec(write)
+        .await?;
+    Ok(taken.rows_affected > 0)
+}
+
+async fn price(write: &DatabaseTransaction, new: &NewDocument) -> Result<i64, StoreError> {
+    let organization = organization::Entity::find_by_id(new.organization.0).one(write).await?;
+    let organization = organization.ok_or(StoreError::NoOrganization(new.organization))?;
+    Ok(if new.test || organization.metered { 0 } else { new.cost })
+}
+
+/// Two organisations chose the same id in the same instant; the database let one of them.
+fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+fn row(new: &NewDocument, options: String, fingerprint: String, taken: Credits, now: Timestamp) -> document::ActiveModel {
+    document::ActiveModel {
+        id: Set(new.id.0),
+        organization_id: Set(new.organization.0),
+        object_key: Set(new.object_key.clone()),
+        object_etag: Set(new.object_etag.clone()),
+        options: Set(options),
+        fingerprint: Set(fingerprint),
+        explicit_id: Set(new.explicit),
+        test: Set(new.test),
+        email: Set(new.email.clone()),
+        user_agent: Set(new.user_agent.clone()),
+        status: Set(DocumentStatus::Pending),
+        verdict: Set(None),
+        error_message: Set(None),
+        heatmap_status: Set(AssetStatus::None),
+        heatmap_key: Set(None),
+        heatmap_content_type: Set(None),
+        preview_status: Set(AssetStatus::None),
+        preview_key: Set(None),
+        preview_content_type: Set(None),
+        charged_base: Set(taken.base),
+        charged_boost: Set(taken.boost),
+        settlement: Set(Settlement::Reserved),
+        created_at: Set(now.0),
+        finished_at: Set(None),
+    }
+}

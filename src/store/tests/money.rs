@@ -1,0 +1,101 @@
+//! Credits: never below nothing, never twice, and always explained by the ledger.
+
+use touchstone_core::{credit::Credits, ids::OrganizationId};
+
+use super::{
+    Fixture,
+    fixture::{document, verdict},
+    on_every_database,
+};
+use crate::{AssetStatus, DocumentStatus, Finished, Settlement, StoreError, Submitted};
+
+on_every_database!(
+    fifty_credits_pay_for_fifty_of_two_hundred_submissions_at_once,
+    a_verdict_spends_the_credit_once,
+    a_failure_gives_back_what_was_taken_once,
+    metered_organisations_and_test_keys_pay_nothing,
+    a_grant_adds_up_and_an_unknown_organisation_is_told,
+);
+
+async fn fifty_credits_pay_for_fifty_of_two_hundred_submissions_at_once(f: Fixture) {
+    let organization = f.organization(30, 20).await;
+    let mut uploads = Vec::new();
+    for _ in 0..200 {
+        uploads.push(f.upload(organization).await);
+    }
+    let storm = uploads.into_iter().map(|key| {
+        let (store, new) = (f.store.clone(), document(organization, &key));
+        tokio::spawn(async move { store.submit(new, 100_000).await.expect("submit") })
+    });
+    let (mut created, mut refused) = (0, 0);
+    for answer in storm.collect::<Vec<_>>() {
+        match answer.await.expect("joined") {
+            Submitted::Created(_) => created += 1,
+            Submitted::NotEnoughCredits => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((created, refused), (50, 150));
+    assert_eq!(f.credits(organization).await, Credits::default());
+    assert_eq!(f.ledger(organization).await.len(), 1 + 50);
+    assert_eq!(f.store.backlog().await.expect("backlog"), 50);
+}
+
+async fn a_verdict_spends_the_credit_once(f: Fixture) {
+    let organization = f.organization(1, 1).await;
+    let id = f.submitted(organization).await;
+    let job = f.claim_one().await;
+    assert!(f.finish(&job, id).await.expect("finish"));
+    // As after a crash right behind the commit: the same worker, or the next, does it again.
+    assert!(f.finish(&job, id).await.expect("finish again"));
+    assert!(f.store.fail(&job.lease, id, "too late").await.expect("fail after"), "the job ends");
+    assert_eq!(f.ledger(organization).await, ["grant", "reserve", "settle"]);
+    let record = f.store.document(id).await.expect("document").expect("there");
+    assert_eq!((record.status, record.settlement), (DocumentStatus::Done, Settlement::Settled));
+    assert_eq!((record.verdict, record.error_message), (Some(verdict()), None));
+    assert_eq!(record.heatmap.status, AssetStatus::Failed, "nobody draws it any more");
+    assert_eq!(f.credits(organization).await, Credits { base: 0, boost: 1 });
+}
+
+async fn a_failure_gives_back_what_was_taken_once(f: Fixture) {
+    let organization = f.organization(1, 5).await;
+    let mut new = document(organization, &f.upload(organization).await);
+    new.cost = 3;
+    let id = new.id;
+    assert_eq!(f.submit(new).await, Submitted::Created(id));
+    assert_eq!(f.credits(organization).await, Credits { base: 0, boost: 3 });
+    let job = f.claim_one().await;
+    assert!(f.store.fail(&job.lease, id, "not an image").await.expect("fail"));
+    assert!(!f.store.fail(&job.lease, id, "not an image").await.expect("fail again"), "the job is gone");
+    assert_eq!(f.credits(organization).await, Credits { base: 1, boost: 5 });
+    assert_eq!(f.ledger(organization).await, ["grant", "reserve", "release"]);
+    let record = f.store.document(id).await.expect("document").expect("there");
+    assert_eq!((record.status, record.settlement), (DocumentStatus::Failed, Settlement::Released));
+    assert_eq!(record.error_message.as_deref(), Some("not an image"));
+}
+
+async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {
+    let metered = f.metered().await;
+    let id = f.submitted(metered).await;
+    let job = f.claim_one().await;
+    let finished = Finished { verdict: &verdict(), heatmap: AssetStatus::None, preview: AssetStatus::None };
+    assert!(f.store.finish(&job.lease, id, finished).await.expect("finish"));
+    assert!(f.ledger(metered).await.is_empty());
+
+    let broke = f.organization(0, 0).await;
+    let mut new = document(broke, &f.upload(broke).await);
+    new.test = true;
+    let id = new.id;
+    assert_eq!(f.submit(new).await, Submitted::Created(id));
+    assert!(f.store.document(id).await.expect("document").expect("there").test);
+}
+
+async fn a_grant_adds_up_and_an_unknown_organisation_is_told(f: Fixture) {
+    let organization = f.organization(0, 0).await;
+    let left = f.store.grant(organization, Credits { base: 2, boost: 3 }, Some("welcome")).await.expect("grant");
+    assert_eq!(left, Credits { base: 2, boost: 3 });
+    assert_eq!(f.ledger(organization).await, ["grant"]);
+    let stranger = OrganizationId::random();
+    let refused = f.store.grant(stranger, left, None).await;
+    assert!(matches!(refused, Err(StoreError::NoOrganization(id)) if id == stranger), "{refused:?}");
+}

@@ -1,0 +1,215 @@
+//! Heatmaps and previews: by signed link, or by POST with the owner's key (rows T7, T8, T10).
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+    web::{Data, Path, Payload},
+};
+use secrecy::SecretString;
+use serde::Serialize;
+use touchstone_core::{ids::DocumentId, refusal::Refusal};
+use touchstone_moderation::{Asset, AssetState};
+use utoipa::ToSchema;
+
+use super::schema::PictureStatus;
+use crate::{
+    errors::Failure,
+    extract::{asker, header_key, json, require_either_key},
+    fields::{Fields, Params, path_uuid},
+    openapi::{Bodied, Everywhere, Forbidden, Gone, Keyed, NotFound, WrongPath},
+    site::Site,
+};
+
+/// The header that says how far a heatmap has come.
+const HEATMAP_STATUS: &str = "X-Heatmap-Status";
+
+/// Who asks.
+#[derive(ToSchema)]
+#[schema(as = AssetRequest)]
+pub(crate) struct AssetBody {
+    /// Your API key; may come in the `apikey` header instead.
+    #[schema(value_type = Option<String>)]
+    key: Option<SecretString>,
+}
+
+/// There is no picture, or none yet.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NoPicture {
+    /// The document.
+    id: uuid::Uuid,
+    /// How far the heatmap has come; null when none is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heatmap_status: Option<Option<PictureStatus>>,
+    /// How far the preview has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preview_status: Option<PictureStatus>,
+    /// The same in a sentence.
+    message: &'static str,
+}
+
+/// Fetch a heatmap by its link.
+#[utoipa::path(
+    get,
+    path = "/heatmap/{id}",
+    tag = "Pictures",
+    operation_id = "getHeatmap",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The document."),
+        ("expires" = i64, Query, description = "As in heatmap_url."),
+        ("signature" = String, Query, description = "As in heatmap_url."),
+    ),
+    responses(
+        (status = 200, description = "The heatmap; JSON when none is made", content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (NoPicture = "application/json"))),
+        (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
+        Forbidden, NotFound, Gone, WrongPath, Everywhere
+    )
+)]
+pub(crate) async fn get_heatmap(site: Data<Site>, request: HttpRequest, path: Path<String>) -> Result<HttpResponse, Failure> {
+    by_link(&site, &request, &path, Asset::Heatmap).await
+}
+
+/// Fetch a preview by its link.
+#[utoipa::path(
+    get,
+    path = "/preview/{id}",
+    tag = "Pictures",
+    operation_id = "getPreview",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The document."),
+        ("expires" = i64, Query, description = "As in preview_url."),
+        ("signature" = String, Query, description = "As in preview_url."),
+    ),
+    responses(
+        (status = 200, description = "The preview", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"))),
+        (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
+        Forbidden, NotFound, Gone, WrongPath, Everywhere
+    )
+)]
+pub(crate) async fn get_preview(site: Data<Site>, request: HttpRequest, path: Path<String>) -> Result<HttpResponse, Failure> {
+    by_link(&site, &request, &path, Asset::Preview).await
+}
+
+/// Fetch a heatmap with a key.
+#[utoipa::path(
+    post,
+    path = "/heatmap/{id}",
+    tag = "Pictures",
+    operation_id = "postHeatmap",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The document."),
+        ("apikey" = Option<String>, Header, description = "Your API key, when it is not in the body."),
+    ),
+    request_body = AssetBody,
+    responses(
+        (status = 200, description = "The heatmap; JSON when none is made", content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (NoPicture = "application/json"))),
+        (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
+        Keyed, NotFound, Gone, Bodied, Everywhere
+    )
+)]
+pub(crate) async fn post_heatmap(
+    site: Data<Site>,
+    request: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+) -> Result<HttpResponse, Failure> {
+    by_key(&site, &request, &path, payload, Asset::Heatmap).await
+}
+
+/// Fetch a preview with a key.
+#[utoipa::path(
+    post,
+    path = "/preview/{id}",
+    tag = "Pictures",
+    operation_id = "postPreview",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The document."),
+        ("apikey" = Option<String>, Header, description = "Your API key, when it is not in the body."),
+    ),
+    request_body = AssetBody,
+    responses(
+        (status = 200, description = "The preview", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"))),
+        (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
+        Keyed, NotFound, Gone, Bodied, Everywhere
+    )
+)]
+pub(crate) async fn post_preview(
+    site: Data<Site>,
+    request: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+) -> Result<HttpResponse, Failure> {
+    by_key(&site, &request, &path, payload, Asset::Preview).await
+}
+
+async fn by_link(site: &Site, request: &HttpRequest, path: &str, asset: Asset) -> Result<HttpResponse, Failure> {
+    site.limits.keyless.ask(&asker(site, request))?;
+    let id = DocumentId(path_uuid("id", path)?);
+    let params = Params::of(request.query_string());
+    let expires = params.get("expires").and_then(|text| text.parse().ok()).ok_or(Refusal::BadLink)?;
+    site.pure_road().check_asset_link(id, asset, expires, params.get("signature").unwrap_or_default())?;
+    serve(site, id, asset).await
+}
+
+async fn by_key(site: &Site, request: &HttpRequest, path: &str, payload: Payload, asset: Asset) -> Result<HttpResponse, Failure> {
+    let id = DocumentId(path_uuid("id", path)?);
+    let body = read(json(site, payload).await?)?;
+    let key = require_either_key(body.key, header_key(request))?;
+    let caller = site.caller(key, asker(site, request)).await?;
+    let document = site.road(|road| async move { road.document(id).await }).await?.ok_or(Refusal::NoSuchDocument)?;
+    if document.organization.id != caller.organization.id {
+        return Err(Refusal::NotYours.into());
+    }
+    serve(site, id, asset).await
+}
+
+fn read(mut fields: Fields) -> Result<AssetBody, Failure> {
+    let body = AssetBody { key: fields.secret() };
+    fields.done().map(|()| body)
+}
+
+async fn serve(site: &Site, id: DocumentId, asset: Asset) -> Result<HttpResponse, Failure> {
+    match site.road(|road| async move { road.asset(id, asset).await }).await? {
+        AssetState::Ready { bytes, content_type } => Ok(picture(id, asset, bytes, &content_type)),
+        AssetState::Pending => {
+            Ok(no_picture(StatusCode::ACCEPTED, id, asset, Some(PictureStatus::Pending), "It is being drawn. Ask again."))
+        }
+        AssetState::Lost => Err(Failure::internal(&format!("the object store has lost {} of {id}", name(asset)))),
+        AssetState::None | AssetState::Failed if asset == Asset::Preview => Err(Failure::NoPreview),
+        AssetState::None => Ok(no_picture(StatusCode::OK, id, asset, None, "No heatmap is made for this document.")),
+        AssetState::Failed => Ok(no_picture(StatusCode::OK, id, asset, Some(PictureStatus::Failed), "The heatmap could not be drawn.")),
+    }
+}
+
+/// The bytes, so that no browser does anything with them but show them.
+fn picture(id: DocumentId, asset: Asset, bytes: bytes::Bytes, content_type: &str) -> HttpResponse {
+    let extension = content_type.rsplit('/').next().unwrap_or("bin").replace("jpeg", "jpg");
+    let mut response = HttpResponse::Ok();
+    if asset == Asset::Heatmap {
+        response.insert_header((HEATMAP_STATUS, "ready"));
+    }
+    response
+        .insert_header((header::CONTENT_TYPE, content_type))
+        .insert_header((header::CONTENT_DISPOSITION, format!("inline; filename=\"{}-{id}.{extension}\"", name(asset))))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
+        .insert_header((header::CACHE_CONTROL, "private, max-age=600"))
+        .body(bytes)
+}
+
+fn no_picture(status: StatusCode, id: DocumentId, asset: Asset, progress: Option<PictureStatus>, message: &'static str) -> HttpResponse {
+    let mut response = HttpResponseBuilder::new(status);
+    let (heatmap_status, preview_status) = match asset {
+        Asset::Heatmap => (Some(progress), None),
+        Asset::Preview => (None, progress),
+    };
+    if let Some(Some(progress)) = heatmap_status {
+        response.insert_header((HEATMAP_STATUS, if progress == PictureStatus::Pending { "pending" } else { "failed" }));
+    }
+    response.json(NoPicture { id: id.0, heatmap_status, preview_status, message })
+}
+
+const fn name(asset: Asset) -> &'static str {
+    match asset {
+        Asset::Heatmap => "heatmap",
+        Asset::Preview => "preview",
+    }
+}

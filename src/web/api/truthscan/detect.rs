@@ -1,0 +1,220 @@
+//! Step 3: submit an uploaded image (rows T3, T4, T17, U2).
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Json, Payload},
+};
+use secrecy::SecretString;
+use serde::Serialize;
+use touchstone_core::{
+    ids::DocumentId,
+    organization::Dialect,
+    refusal::Refusal,
+    submission::{HeatmapStyle, Options, Submission},
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::schema::Progress;
+use crate::{
+    errors::Failure,
+    extract::{TakesJson, asker, header_key, json, require_either_key},
+    fields::Fields,
+    openapi::{BadRequest, Bodied, Everywhere, Keyed},
+    site::Site,
+};
+
+/// The one model there is.
+const MODELS: &str = "generic";
+
+/// What to judge, and what to make of it. Unknown fields are ignored; null is the same as left out.
+#[derive(ToSchema)]
+#[schema(as = DetectRequest)]
+pub(crate) struct DetectBody {
+    /// Your API key; may come in the `apikey` header instead.
+    #[schema(value_type = Option<String>, example = "YOUR-API-KEY")]
+    key: Option<SecretString>,
+    /// Any host, followed by `/` and the `file_path` of `/get-presigned-url`.
+    #[schema(example = "http://127.0.0.1:8080/uploads/581d47c7-3ef4-42af-88d9-6dab6bf69389_20260611-121955_example.jpg")]
+    url: String,
+    /// An id of your own choice, which nothing else may have.
+    id: Option<Uuid>,
+    /// Make a preview. When left out: true, or false for organisations of the undetectable dialect.
+    generate_preview: Option<bool>,
+    /// Make a heatmap of suspicious regions; true when left out.
+    generate_heatmap: Option<bool>,
+    /// Blend it over the image (true, also when left out), or leave it transparent.
+    generate_heatmap_overlayed: Option<bool>,
+    /// Stretch it to the image's own extremes (true, also when left out), or keep raw scores.
+    generate_heatmap_normalized: Option<bool>,
+    /// Write an analysis; true when left out.
+    generate_analysis_details: Option<bool>,
+    /// `generic`.
+    #[schema(example = "generic")]
+    model: Option<String>,
+    /// Accepted, without effect.
+    #[schema(example = "Image")]
+    #[expect(dead_code, reason = "documented and checked, without effect")]
+    document_type: Option<String>,
+    /// For the operator's own support; never in an answer. May be left out, not blank.
+    email: Option<String>,
+    /// For the operator's own statistics; never in an answer.
+    user_agent: Option<String>,
+    /// Accepted, without effect.
+    #[expect(dead_code, reason = "documented and checked, without effect")]
+    include_content_moderation: Option<bool>,
+}
+
+/// The submission was accepted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DetectAnswer {
+    /// To be sent to `/query`. Whoever knows it may read the verdict.
+    pub(crate) id: Uuid,
+    /// Always `pending`.
+    #[schema(example = "pending")]
+    pub(crate) status: Progress,
+}
+
+/// Submit an uploaded image.
+///
+/// Answers at once; poll `/query` with the id. A repeat within ten minutes answers the same id and costs nothing.
+#[utoipa::path(
+    post,
+    path = "/detect",
+    tag = "Detection",
+    operation_id = "detect",
+    params(("apikey" = Option<String>, Header, description = "Your API key, when it is not in the body.")),
+    request_body = DetectBody,
+    responses((status = 200, description = "Accepted", body = DetectAnswer, content_type = "application/json"), BadRequest, Keyed, Bodied, Everywhere)
+)]
+pub(crate) async fn detect(site: Data<Site>, request: HttpRequest, _: TakesJson, payload: Payload) -> Result<Json<DetectAnswer>, Failure> {
+    let body = read(json(&site, payload).await?)?;
+    let key = require_either_key(body.key.clone(), header_key(&request))?;
+    let caller = site.caller(key, asker(&site, &request)).await?;
+    check_model(body.model.as_deref())?;
+    if body.email.as_deref().is_some_and(|email| email.trim().is_empty()) {
+        return Err(Refusal::EmptyEmail.into());
+    }
+    let submission = Submission {
+        object_key: site.pure_road().object_key(&body.url)?,
+        id: body.id.map(DocumentId),
+        options: options(&body, caller.organization.dialect),
+        email: body.email,
+        user_agent: body.user_agent,
+        caller,
+    };
+    let id = site.road(|road| async move { road.submit(submission).await }).await?;
+    Ok(Json(DetectAnswer { id: id.0, status: Progress::Pending }))
+}
+
+fn read(mut fields: Fields) -> Result<DetectBody, Failure> {
+    let body = DetectBody {
+        key: fields.secret(),
+        url: fields.required_text("url"),
+        id: fields.uuid("id"),
+        generate_preview: fields.flag("generate_preview"),
+        generate_heatmap: fields.flag("generate_heatmap"),
+        generate_heatmap_overlayed: fields.flag("generate_heatmap_overlayed"),
+        generate_heatmap_normalized: fields.flag("generate_heatmap_normalized"),
+        generate_analysis_details: fields.flag("generate_analysis_details"),
+        model: fields.text("model"),
+        document_type: fields.text("document_type"),
+        email: fields.text("email"),
+        user_agent: fields.text("user_agent"),
+        include_content_moderation: fields.flag("include_content_moderation"),
+    };
+    if body.generate_heatmap == Some(false) {
+        let styles = [
+            ("generate_heatmap_overlayed", body.generate_heatmap_overlayed),
+            ("generate_heatmap_normalized", body.generate_heatmap_normalized),
+        ];
+        for (name, _) in styles.into_iter().filter(|(_, wanted)| *wanted == Some(true)) {
+            fields.object_to(name, "Cannot be true while generate_heatmap is false");
+        }
+    }
+    fields.done().map(|()| body)
+}
+
+/// T4: `generic`, or an instance's queue; this deployment has no instances.
+fn check_model(model: Option<&str>) -> Result<(), Refusal> {
+    match model {
+        None | Some("generic") => Ok(()),
+        Some(route) => Err(match route.split_once('/') {
+            Some((instance, _)) => Refusal::UnknownInstance { instance: shorten(instance) },
+            None => Refusal::UnknownModel { model: shorten(route), valid: MODELS },
+        }),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+fn options(body: &DetectBody, dialect: Dialect) -> Options {
+    let style = HeatmapStyle {
+        overlay: body.generate_heatmap_overlayed.unwrap_or(true),
+        normalized: body.generate_heatmap_normalized.unwrap_or(true),
+    };
+    Options {
+        preview: body.generate_preview.unwrap_or(dialect.previews_by_default()),
+        heatmap: body.generate_heatmap.unwrap_or(true).then_some(style),
+        analysis: body.generate_analysis_details.unwrap_or(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read_json(body: &Value) -> Result<DetectBody, Failure> {
+        read(Fields::parse(body.to_string().as_bytes()).expect("an object"))
+    }
+
+    #[test]
+    fn defaults_are_the_contracts_and_the_dialects() {
+        // T3, U2
+        let body = read_json(&json!({"key": "k", "url": "u", "unheard_of": {"a": 1}})).expect("read");
+        let style = HeatmapStyle { overlay: true, normalized: true };
+        let expected = Options { preview: true, heatmap: Some(style), analysis: true };
+        assert_eq!(options(&body, Dialect::Truthscan), expected);
+        assert_eq!(options(&body, Dialect::Undetectable), Options { preview: false, ..expected });
+    }
+
+    #[test]
+    fn what_is_sent_wins_over_the_defaults() {
+        let sent = json!({
+            "url": "u", "generate_preview": false, "generate_analysis_details": false,
+            "generate_heatmap_overlayed": false, "generate_heatmap_normalized": false,
+        });
+        let style = HeatmapStyle { overlay: false, normalized: false };
+        let body = read_json(&sent).expect("read");
+        assert_eq!(options(&body, Dialect::Truthscan), Options { preview: false, heatmap: Some(style), analysis: false });
+        let none = read_json(&json!({"url": "u", "generate_heatmap": false})).expect("read");
+        assert_eq!(options(&none, Dialect::Truthscan).heatmap, None);
+    }
+
+    #[test]
+    fn a_heatmap_that_is_not_made_has_no_style() {
+        // T3
+        for style in ["generate_heatmap_overlayed", "generate_heatmap_normalized"] {
+            let body = json!({"url": "u", "generate_heatmap": false, style: true});
+            assert_eq!(read_json(&body).err().expect("refused").status_code(), 422, "{style}");
+            assert!(read_json(&json!({"url": "u", "generate_heatmap": false, style: false})).is_ok(), "{style}");
+        }
+    }
+
+    #[test]
+    fn only_models_that_exist_are_taken() {
+        // T4
+        assert_eq!(check_model(None), Ok(()));
+        assert_eq!(check_model(Some("generic")), Ok(()));
+        assert!(
+            matches!(check_model(Some("my-instance/generic")), Err(Refusal::UnknownInstance { instance }) if instance == "my-instance")
+        );
+        assert!(matches!(check_model(Some("sheerid")), Err(Refusal::UnknownModel { .. })));
+        assert!(matches!(check_model(Some("")), Err(Refusal::UnknownModel { .. })));
+    }
+}

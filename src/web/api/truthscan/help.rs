@@ -1,0 +1,103 @@
+//! `/help`: how to use the server, for people and, with `?format=json`, for agents. Made from the OpenAPI document, so that
+//! it cannot tell of an operation that does not exist.
+
+use std::{fmt::Write, sync::LazyLock};
+
+use actix_web::{HttpRequest, HttpResponse, http::header};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{errors::Failure, fields::Params, openapi::Everywhere, openapi::openapi_json};
+
+/// No script at all, and styles from the page alone.
+const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// What a reader should know that no single operation says.
+const NOTES: [&str; 5] = [
+    "Three steps: GET /get-presigned-url with your key, PUT the file to presigned_url with the Content-Type of its extension, POST /detect with your key and a url that ends in file_path.",
+    "Then POST /query with the id until status is done or failed; twice a second is fine.",
+    "result is the likelihood of AI, 0 to 100, and the core verdict; unsure says when it lies too near the threshold to lean on.",
+    "The heatmap is drawn after the verdict: poll on until heatmap_status is ready. The written analysis is a separate step and is skipped for now.",
+    "signals holds everything that the verdict rests on, and how much each weighed.",
+];
+
+/// How to use the server.
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct HelpAnswer {
+    /// The service's name.
+    #[schema(example = "Touchstone")]
+    service: &'static str,
+    /// Its version.
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    /// What a reader should know.
+    notes: Vec<&'static str>,
+    /// Every operation.
+    endpoints: Vec<Endpoint>,
+}
+
+/// One operation.
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct Endpoint {
+    /// The method.
+    #[schema(example = "POST")]
+    method: String,
+    /// The path.
+    #[schema(example = "/query")]
+    path: String,
+    /// What it does.
+    #[schema(example = "Read a document's verdict, as far as it has come.")]
+    summary: String,
+}
+
+/// Read how to use the server.
+#[utoipa::path(
+    get,
+    path = "/help",
+    tag = "Service",
+    operation_id = "help",
+    params(("format" = Option<String>, Query, description = "`json` for JSON; a page when left out.", example = "json")),
+    responses((status = 200, description = "The help", content((HelpAnswer = "application/json"), (String = "text/html"))), Everywhere)
+)]
+pub(crate) async fn help(request: HttpRequest) -> Result<HttpResponse, Failure> {
+    static HELP: LazyLock<Result<HelpAnswer, String>> = LazyLock::new(|| read_document().map_err(|error| error.to_string()));
+    let help = HELP.as_ref().map_err(|error| Failure::internal(error))?;
+    if Params::of(request.query_string()).get("format") == Some("json") {
+        return Ok(HttpResponse::Ok().json(help));
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::X_FRAME_OPTIONS, "DENY"))
+        .body(page(help)))
+}
+
+fn read_document() -> Result<HelpAnswer, serde_json::Error> {
+    let document: Value = serde_json::from_str(&openapi_json()?)?;
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let operations = paths.flat_map(|(path, methods)| methods.as_object().into_iter().flatten().map(move |method| (path, method)));
+    let endpoints = operations.map(|(path, (method, operation))| Endpoint {
+        method: method.to_uppercase(),
+        path: path.clone(),
+        summary: operation["summary"].as_str().unwrap_or_default().to_owned(),
+    });
+    Ok(HelpAnswer { service: "Touchstone", version: env!("CARGO_PKG_VERSION"), notes: NOTES.to_vec(), endpoints: endpoints.collect() })
+}
+
+/// The page. Everything on it is ours: nothing that a client sent is ever in it.
+fn page(help: &HelpAnswer) -> String {
+    let notes: String = help.notes.iter().map(|note| format!("<li>{note}</li>")).collect();
+    let rows = help.endpoints.iter().fold(String::new(), |mut rows, Endpoint { method, path, summary }| {
+        write!(rows, "<tr><td>{method}</td><td><code>{path}</code></td><td>{summary}</td></tr>").expect("a string takes everything");
+        rows
+    });
+    format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>Touchstone: help</title>\
+         <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1d2126;background:#fbfaf7}}\
+         td{{padding:.2rem .8rem .2rem 0;vertical-align:top}}</style>\
+         <h1>Touchstone</h1><ol>{notes}</ol><table>{rows}</table>\
+         <p><a href=/docs/>Interactive documentation</a> · <a href=/openapi.json>OpenAPI</a> · <a href=\"/help?format=json\">this page as JSON</a></p></html>"
+    )
+}

@@ -1,0 +1,148 @@
+//! How often somebody may ask: so many a second, with room for a burst. Memory is bounded whoever asks.
+
+use std::{
+    hash::Hash,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock};
+use touchstone_core::{ids::OrganizationId, refusal::Refusal};
+
+use crate::{proxies::masked, settings::Settings};
+
+/// Most askers that one limit remembers. Beyond it all are forgotten at once, which costs an attacker more than us.
+const MOST_KEYS: usize = 50_000;
+
+/// How many questions pass between two looks at the memory.
+const LOOK_EVERY: u32 = 1024;
+
+/// One limit for each asker of a kind.
+pub(crate) struct Limit<K: Hash + Eq + Clone> {
+    quota: Option<Quota>,
+    askers: RwLock<Option<DefaultKeyedRateLimiter<K>>>,
+    asked: AtomicU32,
+}
+
+impl<K: Hash + Eq + Clone> Limit<K> {
+    fn new(quota: Option<Quota>) -> Self {
+        Self { askers: RwLock::new(quota.map(DefaultKeyedRateLimiter::keyed)), quota, asked: AtomicU32::new(0) }
+    }
+
+    /// `per_second` lastingly and `burst` at once; 0 a second is no limit.
+    pub(crate) fn per_second(per_second: u32, burst: u32) -> Self {
+        Self::new(NonZeroU32::new(per_second).map(|rate| Quota::per_second(rate).allow_burst(NonZeroU32::new(burst).unwrap_or(rate))))
+    }
+
+    /// `count` in each `span`, all of them at once if wanted; 0 is no limit.
+    pub(crate) fn per(span: Duration, count: u32) -> Self {
+        let quota = NonZeroU32::new(count).and_then(|burst| Some(Quota::with_period(span / count)?.allow_burst(burst)));
+        Self::new(quota)
+    }
+
+    /// Counts one question.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyRequests`] with the time after which the next one passes.
+    pub(crate) fn ask(&self, asker: &K) -> Result<(), Refusal> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 {
+            self.forget();
+        }
+        let askers = self.askers.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(limiter) = askers.as_ref() else { return Ok(()) };
+        limiter.check_key(asker).map_err(|not_until| {
+            let wait = not_until.wait_time_from(governor::clock::DefaultClock::default().now());
+            // Whole seconds, rounded up: that is what Retry-After can say.
+            Refusal::TooManyRequests { retry_after: Duration::from_secs(wait.as_millis().div_ceil(1000).clamp(1, 86_400) as u64) }
+        })
+    }
+
+    fn forget(&self) {
+        let mut askers = self.askers.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(limiter) = askers.as_ref() else { return };
+        limiter.retain_recent();
+        if limiter.len() > MOST_KEYS {
+            *askers = self.quota.map(DefaultKeyedRateLimiter::keyed);
+        }
+    }
+}
+
+/// All limits of the server.
+pub(crate) struct Limits {
+    /// Keyed calls.
+    pub(crate) organization: Limit<OrganizationId>,
+    /// Calls without a key, and calls with a wrong one.
+    pub(crate) keyless: Limit<IpAddr>,
+    /// Images tried on the page: how fast.
+    pub(crate) try_it: Limit<IpAddr>,
+    /// Images tried on the page: how many a day.
+    pub(crate) try_it_day: Limit<IpAddr>,
+}
+
+impl Limits {
+    /// The limits that the settings name.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            organization: Limit::per_second(settings.organization_per_second, settings.organization_burst),
+            keyless: Limit::per_second(settings.keyless_per_second, settings.keyless_burst),
+            try_it: Limit::per(Duration::from_secs(60), settings.try_it_per_minute),
+            try_it_day: Limit::per(Duration::from_secs(86_400), settings.try_it_per_day),
+        }
+    }
+}
+
+/// What counts as one asker: an IPv4 address, or the /64 that one IPv6 household has.
+pub(crate) fn asker(address: IpAddr) -> IpAddr {
+    if address.is_ipv6() { masked(address, 64) } else { address }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_next_is_told_when() {
+        let limit = Limit::per_second(1, 3);
+        for _ in 0..3 {
+            assert_eq!(limit.ask(&1), Ok(()));
+        }
+        assert_eq!(limit.ask(&1), Err(Refusal::TooManyRequests { retry_after: Duration::from_secs(1) }));
+        assert_eq!(limit.ask(&2), Ok(()), "others are not held up");
+    }
+
+    #[test]
+    fn a_daily_cap_says_how_long_the_wait_is() {
+        let limit = Limit::per(Duration::from_secs(86_400), 24);
+        for _ in 0..24 {
+            assert_eq!(limit.ask(&1), Ok(()));
+        }
+        assert_eq!(limit.ask(&1), Err(Refusal::TooManyRequests { retry_after: Duration::from_secs(3600) }));
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let limit = Limit::per_second(0, 0);
+        assert!((0..10_000).all(|_| limit.ask(&1).is_ok()));
+    }
+
+    #[test]
+    fn a_flood_of_askers_is_forgotten() {
+        let limit = Limit::per_second(1, 1);
+        for asker in 0..(MOST_KEYS as u32 + 2 * LOOK_EVERY) {
+            assert_eq!(limit.ask(&asker), Ok(()));
+        }
+        let known = limit.askers.read().expect("unpoisoned").as_ref().expect("a limit").len();
+        assert!(known < MOST_KEYS, "{known} are remembered");
+    }
+
+    #[test]
+    fn one_household_is_one_asker() {
+        let addresses = ["2001:db8::1", "2001:db8::ffff:1"].map(|text| asker(text.parse().expect("an address")));
+        assert_eq!(addresses[0], addresses[1]);
+    }
+}

@@ -1,0 +1,201 @@
+//! The OpenAPI document: every operation with every status it can answer.
+//!
+//! Statuses that several operations share are named here once, and each operation lists the groups it belongs to. The groups
+//! are types without values: they exist for the document alone.
+
+use std::collections::BTreeMap;
+
+use utoipa::{
+    IntoResponses, OpenApi,
+    openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, schema::Type},
+};
+
+use crate::{
+    api::truthscan::{assets, credits, detect, health, help, presign, query, upload},
+    errors::{ErrorBody, InvalidBody, Problem},
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Touchstone",
+        description = "Tells camera images from AI-generated ones, and says why.\n\nThree steps: GET /get-presigned-url, PUT the file, POST /detect; then POST /query until `status` is `done` or `failed`. Every refusal is an object with `error`, what was wrong, and `detail`, the way out."
+    ),
+    paths(
+        presign::presign,
+        upload::put,
+        detect::detect,
+        query::query,
+        assets::get_heatmap,
+        assets::post_heatmap,
+        assets::get_preview,
+        assets::post_preview,
+        credits::credits,
+        health::health,
+        health::metrics,
+        help::help,
+    ),
+    components(schemas(ErrorBody, InvalidBody, Problem)),
+    tags(
+        (name = "Detection", description = "The three steps, and the answer."),
+        (name = "Pictures", description = "Heatmaps and previews."),
+        (name = "Account", description = "What an organisation has left."),
+        (name = "Service", description = "How the server is."),
+    )
+)]
+struct Document;
+
+/// The OpenAPI document as indented JSON.
+///
+/// # Errors
+/// When it does not serialise, which a test excludes.
+pub fn openapi_json() -> Result<String, serde_json::Error> {
+    Document::openapi().to_pretty_json()
+}
+
+/// Declares a group of refusals.
+macro_rules! group {
+    ($(#[$doc:meta])* $name:ident: $(($status:literal, $schema:ident, $description:literal)),+ $(,)?) => {
+        $(#[$doc])*
+        pub(crate) enum $name {}
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                BTreeMap::from([$(($status.to_owned(), refusal($status, stringify!($schema), $description)),)+])
+            }
+        }
+    };
+}
+
+group!(
+    /// The request makes no sense here.
+    BadRequest: ("400", ErrorBody, "The request cannot be done as it is; `detail` says why")
+);
+group!(
+    /// The link or URL is not honoured.
+    Forbidden: ("403", ErrorBody, "Not allowed: the key, or the signature of the URL, is wrong or has expired")
+);
+group!(
+    /// There is no such thing.
+    NotFound: ("404", ErrorBody, "No such thing")
+);
+group!(
+    /// It was here once.
+    Gone: ("410", ErrorBody, "It was removed when its time was over")
+);
+group!(
+    /// The path holds something that is no id.
+    WrongPath: ("422", InvalidBody, "The request has not the right form")
+);
+group!(
+    /// The operation needs a key.
+    Keyed: ("403", ErrorBody, "The key is wrong, or its organisation may not do this"), ("422", InvalidBody, "The request has not the right form")
+);
+group!(
+    /// The operation reads a JSON body.
+    Bodied:
+        ("408", ErrorBody, "The body did not arrive in time"),
+        ("413", ErrorBody, "The body is too large"),
+        ("422", InvalidBody, "The request has not the right form"),
+);
+group!(
+    /// What can happen to every request.
+    Everywhere:
+        ("406", ErrorBody, "The client's Accept excludes what there is"),
+        ("429", ErrorBody, "Too many requests; Retry-After says when to come back"),
+        ("500", ErrorBody, "Our fault; `detail` holds a reference to quote"),
+        ("503", ErrorBody, "No room, or shutting down; Retry-After says when to come back"),
+);
+
+fn refusal(status: &str, schema: &str, description: &str) -> RefOr<Response> {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+    let mut response = ResponseBuilder::new().description(description).content("application/json", content);
+    if matches!(status, "429" | "503") {
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer).build();
+        let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait.")).build();
+        response = response.header("Retry-After", header);
+    }
+    response.build().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn document() -> Value {
+        serde_json::from_str(&openapi_json().expect("a document")).expect("JSON")
+    }
+
+    /// Every object of a JSON tree, with where it stands.
+    fn objects<'a>(value: &'a Value, at: String, found: &mut Vec<(String, &'a Value)>) {
+        match value {
+            Value::Object(object) => {
+                found.push((at.clone(), value));
+                object.iter().for_each(|(name, inner)| objects(inner, format!("{at}/{name}"), found));
+            }
+            Value::Array(list) => list.iter().enumerate().for_each(|(n, inner)| objects(inner, format!("{at}/{n}"), found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_schema_is_a_bare_object_and_every_reference_leads_somewhere() {
+        let document = document();
+        let mut found = Vec::new();
+        objects(&document, String::new(), &mut found);
+        for (at, object) in found {
+            if object["type"] == "object" {
+                assert!(object["properties"].is_object(), "{at} is a bare object");
+            }
+            if let Some(reference) = object["$ref"].as_str() {
+                assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{at}: {reference} leads nowhere");
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_says_what_can_happen_to_it() {
+        let document = document();
+        for (path, operations) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in operations.as_object().expect("operations") {
+                let responses = operation["responses"].as_object().expect("responses");
+                for status in ["200", "429", "500", "503"] {
+                    assert!(responses.contains_key(status), "{method} {path} lacks {status}");
+                }
+                for (status, response) in responses {
+                    let (empty, content) = (path == "/blobs/uploads/{name}" && status == "200", &response["content"]);
+                    assert!(empty || content.as_object().is_some_and(|content| !content.is_empty()), "{method} {path} {status}");
+                }
+                assert!(operation["operationId"].is_string() && operation["summary"].is_string(), "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_property_is_explained_or_speaks_for_itself() {
+        let document = document();
+        for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
+            for (property, inner) in schema["properties"].as_object().into_iter().flatten() {
+                let explained = inner["description"].is_string() || inner["oneOf"].is_array() || inner["$ref"].is_string();
+                assert!(explained, "{name}.{property}");
+            }
+        }
+    }
+
+    #[test]
+    fn operations_have_names_of_their_own() {
+        let document = document();
+        let names: Vec<&str> = document["paths"]
+            .as_object()
+            .expect("paths")
+            .values()
+            .flat_map(|operations| operations.as_object().expect("operations").values())
+            .filter_map(|operation| operation["operationId"].as_str())
+            .collect();
+        assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len());
+    }
+}

@@ -1,0 +1,63 @@
+//! THE route table: every path, its methods, and who answers. What is not here is 404, and a wrong method is 405.
+
+use actix_web::{
+    Handler, HttpResponse, Resource, Responder, Route,
+    guard::{self, Guard},
+    middleware::Compress,
+    web::{self, ServiceConfig},
+};
+
+use crate::{
+    api::truthscan::{assets, credits, detect, health, help, presign, query, upload},
+    console::try_it,
+    docs,
+    errors::Failure,
+};
+
+/// Adds every route.
+pub(crate) fn table(config: &mut ServiceConfig) {
+    config
+        .service(at("/", "GET, HEAD").route(get(try_it::page)))
+        .service(at("/try", "POST").route(web::post().to(try_it::submit)))
+        .service(at("/get-presigned-url", "GET, HEAD").route(get(presign::presign)))
+        .service(at("/blobs/uploads/{name}", "PUT").route(web::put().to(upload::put)))
+        // n8n turns `host/blobs/uploads/…` into `blobs.host/uploads/…` (real-clients.md 2.6, trap 2).
+        .service(at("/uploads/{name}", "PUT").route(web::put().to(upload::put)))
+        .service(at("/blobs/{path:.*}", "PUT").route(web::put().to(upload::put_elsewhere)))
+        .service(at("/uploads/{path:.*}", "PUT").route(web::put().to(upload::put_elsewhere)))
+        .service(at("/detect", "POST").route(web::post().to(detect::detect)))
+        .service(at("/query", "POST").route(web::post().to(query::query)))
+        .service(at("/heatmap/{id}", "GET, HEAD, POST").route(get(assets::get_heatmap)).route(web::post().to(assets::post_heatmap)))
+        .service(at("/preview/{id}", "GET, HEAD, POST").route(get(assets::get_preview)).route(web::post().to(assets::post_preview)))
+        .service(at("/check-user-credits", "GET, HEAD").route(get(credits::credits)))
+        .service(at("/health", "GET, HEAD").route(get(health::health)))
+        .service(at("/metrics", "GET, HEAD").route(get(health::metrics)))
+        .service(at("/help", "GET, HEAD").route(get(help::help)))
+        .service(at("/openapi.json", "GET, HEAD").route(get(docs::openapi)).wrap(Compress::default()))
+        .service(at("/docs", "GET, HEAD").route(get(docs::slash)))
+        .service(at("/docs/{file:.*}", "GET, HEAD").route(get(docs::page)).wrap(Compress::default()))
+        .default_service(web::to(nothing_here));
+}
+
+/// A path that tells those who use another method which ones it takes.
+fn at(path: &str, allow: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || async move { Err::<HttpResponse, _>(Failure::WrongMethod(allow)) }))
+}
+
+/// GET, and HEAD with the same headers.
+fn get<F, Args>(handler: F) -> Route
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::route().guard(either()).to(handler)
+}
+
+fn either() -> impl Guard {
+    guard::Any(guard::Get()).or(guard::Head())
+}
+
+async fn nothing_here() -> Result<HttpResponse, Failure> {
+    Err(Failure::NoSuchPath)
+}

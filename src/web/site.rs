@@ -1,0 +1,164 @@
+//! What every handler shares: the road, the settings, the limits, and whether the server is on its way out.
+//!
+//! Handlers run on the server's own threads, whose runtimes end with it. The road runs on the process' runtime instead:
+//! database and storage connections that were opened there outlive the server, and a client that goes away in the middle of
+//! a transaction cannot cut it in half.
+
+use std::{
+    future::Future,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use touchstone_core::{organization::Caller, refusal::Refusal};
+use touchstone_moderation::Road;
+use tracing::Instrument;
+
+use crate::{
+    errors::Failure,
+    limit::Limits,
+    proxies::{NoNetwork, Proxies},
+    settings::{Settings, TryIt},
+};
+
+/// When to come back to a server that restarts.
+const RESTART: Duration = Duration::from_secs(5);
+
+/// When to come back for an upload that found no place.
+const NO_PLACE: Duration = Duration::from_secs(2);
+
+/// Everything that handlers share.
+pub(crate) struct Site {
+    road: Road,
+    runtime: Handle,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) proxies: Proxies,
+    /// Name and version of the model that judges, for pages.
+    pub(crate) model: String,
+    /// The public can reach this listener.
+    public: bool,
+    uploads: Arc<Semaphore>,
+    draining: AtomicBool,
+    metrics: Option<PrometheusHandle>,
+}
+
+impl Site {
+    /// What handlers share, on the runtime that calls.
+    ///
+    /// # Errors
+    /// When `http.trusted_proxies` holds something that is no network.
+    pub(crate) fn new(
+        road: Road,
+        settings: &Settings,
+        public: bool,
+        model: String,
+        metrics: Option<PrometheusHandle>,
+    ) -> Result<Self, NoNetwork> {
+        Ok(Self {
+            road,
+            runtime: Handle::current(),
+            limits: Limits::new(settings),
+            proxies: Proxies::parse(&settings.trusted_proxies)?,
+            model,
+            public,
+            uploads: Arc::new(Semaphore::new(settings.concurrent_uploads)),
+            draining: AtomicBool::new(false),
+            metrics,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Runs one step of the road where it belongs. A panic there is an internal error here.
+    ///
+    /// # Errors
+    /// What the step refuses.
+    pub(crate) async fn road<T, F>(&self, step: impl FnOnce(Road) -> F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        let step = step(self.road.clone()).in_current_span();
+        match self.runtime.spawn(step).await {
+            Ok(outcome) => outcome.map_err(Failure::from),
+            Err(died) => Err(Failure::internal(&died)),
+        }
+    }
+
+    /// The road's pure parts, which wait for nothing.
+    pub(crate) const fn pure_road(&self) -> &Road {
+        &self.road
+    }
+
+    /// Who a key belongs to. A wrong key counts against its sender's address.
+    ///
+    /// # Errors
+    /// 403 for a wrong key, 429 for too many of them.
+    pub(crate) async fn authenticate(&self, key: SecretString, asker: IpAddr) -> Result<Caller, Failure> {
+        let outcome = self.road(|road| async move { road.authenticate(key.expose_secret()).await }).await;
+        if matches!(outcome, Err(Failure::Refusal(Refusal::VerificationFailed))) {
+            self.limits.keyless.ask(&asker)?;
+        }
+        outcome
+    }
+
+    /// The same, counted against the organisation's limit.
+    ///
+    /// # Errors
+    /// 403 for a wrong key, 429 when the organisation asks too often.
+    pub(crate) async fn caller(&self, key: SecretString, asker: IpAddr) -> Result<Caller, Failure> {
+        let caller = self.authenticate(key, asker).await?;
+        self.limits.organization.ask(&caller.organization.id)?;
+        Ok(caller)
+    }
+
+    /// A place for one upload, kept until the permit is dropped.
+    ///
+    /// # Errors
+    /// 503 when all are taken.
+    pub(crate) fn upload_place(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        let place = Arc::clone(&self.uploads).try_acquire_owned();
+        place.map_err(|_| Refusal::Busy { retry_after: NO_PLACE }.into())
+    }
+
+    /// Whether the try-it page is served here.
+    pub(crate) fn tries(&self) -> bool {
+        match self.settings.try_it {
+            TryIt::On => true,
+            TryIt::Off => false,
+            TryIt::Auto => !self.public,
+        }
+    }
+
+    /// The metrics, where they may be shown.
+    pub(crate) fn metrics(&self) -> Option<&PrometheusHandle> {
+        self.metrics.as_ref().filter(|_| !self.public || self.settings.metrics_on_public)
+    }
+
+    /// Folds what was measured together. Needed whether or not anybody may see it, or memory would grow.
+    pub(crate) fn upkeep(&self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.run_upkeep();
+        }
+    }
+
+    /// From now on everybody is told to come back later.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// What new requests are told while the server is on its way out.
+    pub(crate) fn draining(&self) -> Option<Refusal> {
+        self.draining.load(Ordering::Relaxed).then_some(Refusal::Draining { retry_after: RESTART })
+    }
+}

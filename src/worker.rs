@@ -1,0 +1,179 @@
+//! The list of job types, and the runner that claims them, runs them under a lease and decides what a failure means.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use touchstone_core::{
+    job::{Job, back_off},
+    time::Timestamp,
+};
+use touchstone_moderation::{
+    Road,
+    judge::{JudgeDocument, Ran},
+    settings::Jobs,
+};
+use touchstone_pipeline::Pipeline;
+use touchstone_store::{Claim, ClaimedJob, Store};
+
+/// THE list: every job this node can run.
+const NAMES: &[&str] = &[JudgeDocument::NAME];
+
+/// How often a job of this name is tried.
+fn attempts(name: &str) -> i32 {
+    match name {
+        JudgeDocument::NAME => JudgeDocument::ATTEMPTS,
+        _ => 1,
+    }
+}
+
+/// How long an idle worker waits before it looks again without having been told.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How long a worker rests after the database failed it.
+const TROUBLE: Duration = Duration::from_secs(2);
+
+/// Claims jobs and runs them, so many at once.
+#[derive(Clone)]
+pub struct Worker {
+    store: Store,
+    road: Road,
+    pipeline: Pipeline,
+    /// This process among the claimers: fresh at each start.
+    name: Arc<str>,
+    permits: Arc<Semaphore>,
+    at_once: u32,
+    lease: Duration,
+}
+
+impl Worker {
+    /// A worker that shares this node's database, road and pipeline.
+    #[must_use]
+    pub fn new(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once = if jobs.concurrency == 0 { cores } else { jobs.concurrency };
+        Self {
+            store,
+            road,
+            pipeline,
+            name: node_name().into(),
+            permits: Arc::new(Semaphore::new(at_once)),
+            at_once: u32::try_from(at_once).unwrap_or(u32::MAX),
+            lease: Duration::from_secs(jobs.lease_seconds),
+        }
+    }
+
+    /// Runs jobs until `stop` is cancelled, then waits for the ones in hand.
+    ///
+    /// # Errors
+    /// Never by itself: a database that fails is waited for.
+    pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let running = TaskTracker::new();
+        while let Some(claimed) = stop.run_until_cancelled(self.round(&running)).await {
+            if let Err(error) = claimed {
+                tracing::error!(%error, "jobs could not be claimed; trying again");
+                stop.run_until_cancelled(tokio::time::sleep(TROUBLE)).await;
+            }
+        }
+        running.close();
+        running.wait().await;
+        Ok(())
+    }
+
+    /// Waits for a free place, fills every free place with a job, or waits until there may be one.
+    async fn round(&self, running: &TaskTracker) -> anyhow::Result<()> {
+        drop(self.permits.acquire().await?);
+        let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
+        let wanted = Claim { worker: &self.name, names: NAMES, limit: free, permits: self.at_once, lease: self.lease };
+        let claims = self.store.claim(wanted).await?;
+        if claims.is_empty() {
+            self.store.wait_for_job(IDLE).await;
+            return Ok(());
+        }
+        for claim in claims {
+            let permit = self.permits.clone().acquire_owned().await?;
+            let worker = self.clone();
+            running.spawn(async move {
+                worker.run(&claim).await;
+                drop(permit);
+            });
+        }
+        Ok(())
+    }
+
+    /// Runs one claimed job, keeps its lease, and records how it ended.
+    async fn run(&self, claim: &ClaimedJob) {
+        let outcome = if claim.attempt > attempts(&claim.name) {
+            // It was claimed, and its worker died each time: running it again would only kill another.
+            Err(anyhow::anyhow!("its worker died in every attempt"))
+        } else {
+            tokio::select! {
+                outcome = self.dispatch_caught(claim) => outcome,
+                () = self.keep_lease(claim) => Ok(Ran::Lost),
+            }
+        };
+        let recorded = match outcome {
+            Ok(Ran::Done) => Ok(()),
+            Ok(Ran::Lost) => {
+                tracing::warn!(job = %claim.lease.job.0, name = claim.name, "the lease was lost; another worker has the job");
+                Ok(())
+            }
+            Err(error) => self.failed(claim, &error).await,
+        };
+        if let Err(error) = recorded {
+            // The lease runs out and the job comes back by itself.
+            tracing::error!(job = %claim.lease.job.0, %error, "the end of a job could not be recorded");
+        }
+    }
+
+    /// Runs the job in a task of its own, so that a panic is an error of this job and of nothing else.
+    async fn dispatch_caught(&self, claim: &ClaimedJob) -> anyhow::Result<Ran> {
+        let (worker, claim) = (self.clone(), claim.clone());
+        tokio::spawn(async move { worker.dispatch(&claim).await }).await.context("the job panicked")?
+    }
+
+    async fn dispatch(&self, claim: &ClaimedJob) -> anyhow::Result<Ran> {
+        match claim.name.as_str() {
+            JudgeDocument::NAME => parse::<JudgeDocument>(claim)?.run(&self.road, &self.pipeline, &claim.lease).await,
+            other => anyhow::bail!("there is no job named {other}"),
+        }
+    }
+
+    /// Extends the lease for as long as it is ours; returns when it is not.
+    async fn keep_lease(&self, claim: &ClaimedJob) {
+        loop {
+            tokio::time::sleep(self.lease / 3).await;
+            match self.store.extend(&claim.lease, self.lease).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(job = %claim.lease.job.0, %error, "a lease could not be extended"),
+            }
+        }
+    }
+
+    /// Tries the job again later, or gives it up and gives its credits back.
+    async fn failed(&self, claim: &ClaimedJob, error: &anyhow::Error) -> anyhow::Result<()> {
+        let reason = format!("{error:#}");
+        if claim.attempt < attempts(&claim.name) {
+            tracing::warn!(job = %claim.lease.job.0, name = claim.name, attempt = claim.attempt, reason, "a job failed; it will be tried again");
+            self.store.retry(&claim.lease, Timestamp::now() + back_off(claim.attempt), &reason).await?;
+            return Ok(());
+        }
+        tracing::error!(job = %claim.lease.job.0, name = claim.name, attempt = claim.attempt, reason, "a job failed for good");
+        match claim.name.as_str() {
+            JudgeDocument::NAME => parse::<JudgeDocument>(claim)?.give_up(&self.road, &claim.lease, &reason).await.map(drop),
+            _ => Ok(self.store.give_up(&claim.lease, None, "", &reason).await.map(drop)?),
+        }
+    }
+}
+
+/// A name for this process that no other process has.
+#[must_use]
+pub fn node_name() -> String {
+    format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple())
+}
+
+fn parse<J: Job>(claim: &ClaimedJob) -> anyhow::Result<J> {
+    serde_json::from_value(claim.payload.clone()).with_context(|| format!("the payload of {} {} does not read", claim.name, claim.lease.job.0))
+}

@@ -1,0 +1,124 @@
+//! A crash between any two steps loses no accepted image and charges nothing twice: kill -9, again and again.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Process, Upload, audit, database::TestDatabase, pictures};
+
+/// How often the server is killed.
+const KILLS: u64 = 12;
+
+/// Clients that submit at the same time.
+const CLIENTS: u64 = 3;
+
+/// What clients were promised before the server died under them.
+#[derive(Default)]
+struct Promises {
+    /// The PUT was answered with 200; nobody knows whether a submission was.
+    uploaded: Vec<Upload>,
+    /// `/detect` answered this id.
+    accepted: Vec<(Upload, String)>,
+}
+
+/// Uploads and submits until the server is gone; writes down every promise the moment it is made.
+async fn submit_until_it_dies(client: Client, promises: Arc<Mutex<Promises>>, seed: u64) {
+    for turn in 0.. {
+        let Some(upload) = try_upload(&client, seed * 1000 + turn).await else { return };
+        promises.lock().unwrap().uploaded.push(upload.clone());
+        let Some(id) = try_detect(&client, &upload).await else { return };
+        let mut promises = promises.lock().unwrap();
+        promises.uploaded.retain(|other| other.path != upload.path);
+        promises.accepted.push((upload, id));
+    }
+}
+
+/// `None` when the server was gone before it had answered all of it.
+async fn try_upload(client: &Client, seed: u64) -> Option<Upload> {
+    let answer = client.http.get(format!("{}/get-presigned-url?file_name=photo.jpg", client.url)).header("apikey", &client.key).send().await.ok()?;
+    let body: Value = answer.error_for_status().ok()?.json().await.ok()?;
+    let text = |name: &str| body[name].as_str().unwrap().to_owned();
+    let upload = Upload { url: text("presigned_url"), path: text("file_path"), document_id: text("document_id") };
+    let bytes = pictures::jpeg_of(&pictures::scene(160, 120, seed), 90);
+    let put = client.http.put(&upload.url).header("content-type", "image/jpeg").body(bytes).send().await.ok()?;
+    (put.status() == 200).then_some(upload)
+}
+
+async fn try_detect(client: &Client, upload: &Upload) -> Option<String> {
+    let body = json!({ "key": client.key, "url": Client::vendor_url(upload) });
+    let answer = client.http.post(format!("{}/detect", client.url)).json(&body).send().await.ok()?;
+    let body: Value = answer.error_for_status().ok()?.json().await.ok()?;
+    body["id"].as_str().map(str::to_owned)
+}
+
+// O3, T3, T17
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_accepted_is_lost_and_nothing_is_charged_twice() {
+    let data = tempfile::tempdir().unwrap();
+    let database = TestDatabase::fresh(data.path()).await;
+    let settings = [
+        ("TOUCHSTONE__DATABASE__URL", database.url.as_str()),
+        ("TOUCHSTONE__JOBS__LEASE_SECONDS", "2"),
+        // A start that comes late must still be a retry.
+        ("TOUCHSTONE__JOBS__REPLAY_SECONDS", "3600"),
+    ];
+    let promises = Arc::new(Mutex::new(Promises::default()));
+    let mut key = None;
+    for kill in 0..KILLS {
+        let server = Process::serve(data.path(), &settings);
+        let client = key.as_ref().map_or_else(|| server.demo(), |key: &String| server.client(key));
+        key = Some(client.key.clone());
+        let clients: Vec<_> =
+            (0..CLIENTS).map(|number| tokio::spawn(submit_until_it_dies(client.clone(), promises.clone(), kill * CLIENTS + number))).collect();
+        // Moments spread from the first request to well into the work.
+        tokio::time::sleep(Duration::from_millis(30 + kill * 97 % 900)).await;
+        server.kill();
+        for client in clients {
+            client.await.unwrap();
+        }
+    }
+
+    let server = Process::serve(data.path(), &settings);
+    let client = server.client(&key.unwrap());
+    let Promises { uploaded, accepted } = std::mem::take(&mut *promises.lock().unwrap());
+    eprintln!("{KILLS} kills: {} submissions accepted, {} uploads whose submission was cut off", accepted.len(), uploaded.len());
+    assert!(accepted.len() as u64 >= KILLS, "the server lived long enough to accept some: {}", accepted.len());
+    let mut ids: Vec<String> = Vec::new();
+    for (upload, id) in &accepted {
+        assert_eq!(&client.detect_upload(upload, json!({})).await, id, "a retry finds what was accepted");
+        ids.push(id.clone());
+    }
+    for upload in &uploaded {
+        // A PUT that was answered is there, and a submission that was cut off is made or found again.
+        ids.push(client.detect_upload(upload, json!({})).await);
+    }
+    let begun = Instant::now();
+    let mut done = 0;
+    for id in &ids {
+        let seen = client.settle(id).await;
+        match seen["status"].as_str() {
+            Some("done") => done += 1,
+            // Only a job whose worker was killed in every attempt.
+            Some("failed") => assert!(seen["error_message"].as_str().unwrap().contains("credit was returned"), "{seen}"),
+            _ => panic!("{seen}"),
+        }
+    }
+    eprintln!("{done} done, {} failed, all settled {:?} after the last start", ids.len() - done, begun.elapsed());
+    assert!(done >= ids.len() - ids.len() / 10, "{done} of {}", ids.len());
+    assert_eq!(client.credits().await, 1000 - i64::try_from(done).unwrap(), "what was judged is what was paid");
+    let (status, log) = server.stop();
+    assert!(status.success(), "{log}");
+
+    let connection = database.connect().await;
+    let documents = audit::number(&connection, "SELECT COUNT(*) AS n FROM document").await;
+    assert_eq!(documents, i64::try_from(ids.len()).unwrap(), "one document a submission, none that nobody knows of");
+    connection.close().await.unwrap();
+    let mut complaints = audit::complaints(&database).await;
+    // Those are told above.
+    complaints.retain(|complaint| !complaint.starts_with("jobs that were given up"));
+    assert_eq!(complaints, [""; 0]);
+    database.remove().await;
+}

@@ -1,0 +1,12 @@
+//! The road of one image as the vendors' texts promise it, clause by clause, each with what goes wrong.
+
+mod basics;
+mod credits;
+mod detect;
+mod drawn;
+mod money;
+mod presign;
+mod query;
+mod replay;
+mod upload;
+mod verdict;

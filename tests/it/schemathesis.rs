@@ -1,0 +1,74 @@
+//! The published API document against the running server: schemathesis, seeded so that the good answers are reached as well.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, TestApp, Upload, pictures, python, skip};
+
+/// What an upload URL of ours needs, as the document names it.
+fn put_parameters(upload: &Upload) -> Value {
+    let url = url::Url::parse(&upload.url).unwrap();
+    let of = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).unwrap().1.into_owned();
+    let name = url.path_segments().unwrap().next_back().unwrap().to_owned();
+    json!({ "name": name, "expires": of("expires"), "signature": of("signature") })
+}
+
+/// What a signed link to a picture needs.
+fn link_parameters(id: &str, link: &Value) -> Value {
+    let url = url::Url::parse(link.as_str().unwrap()).unwrap();
+    let of = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).unwrap().1.into_owned();
+    json!({ "id": id, "expires": of("expires"), "signature": of("signature") })
+}
+
+/// Uploads, judged documents and links that the hooks feed into requests.
+async fn seed(client: &Client) -> Value {
+    let mut uploads = Vec::new();
+    for seed in 0..3 {
+        uploads.push(client.upload("photo.png", pictures::png_of(&pictures::scene(64, 64, seed))).await);
+    }
+    let judged = client.judge("castle.png", pictures::generated_png_of(&pictures::scene(96, 96, 1))).await;
+    let id = judged["id"].as_str().unwrap();
+    let empty = client.presign("photo.png").await;
+    json!({
+        "key": client.key,
+        "urls": uploads.iter().map(Client::vendor_url).collect::<Vec<_>>(),
+        "document": id,
+        "heatmap": link_parameters(id, &judged["result_details"]["heatmap_url"]),
+        "preview": link_parameters(id, &judged["preview_url"]),
+        "put": put_parameters(&empty),
+    })
+}
+
+/// Prints which statuses every operation answered, and names those that never succeeded.
+fn tell(seen: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<&str> {
+    println!("\n{:<34} answers", "operation");
+    for (operation, statuses) in seen {
+        let counts: Vec<String> = statuses.iter().map(|(status, count)| format!("{status}×{count}")).collect();
+        println!("{operation:<34} {}", counts.join("  "));
+    }
+    seen.iter().filter(|(_, statuses)| !statuses.keys().any(|status| status.starts_with('2'))).map(|(operation, _)| operation.as_str()).collect()
+}
+
+// T14, T16
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_does_what_its_document_says() {
+    let app = TestApp::with(|config| config.security.link_seconds = 3600);
+    let client = app.client_of(crate::support::app::Org { metered: true, ..Default::default() }).await;
+    let Some(mut command) = python::program("schemathesis") else { return skip("schemathesis", "TOUCHSTONE_TEST_VENV is not set") };
+    let folder = tempfile::tempdir().unwrap();
+    let (seeds, report) = (folder.path().join("seeds.json"), folder.path().join("answers.json"));
+    std::fs::write(&seeds, seed(&client).await.to_string()).unwrap();
+    command.args(["--config-file", "schemathesis.toml", "run", &format!("{}/openapi.json", client.url), "--url", &client.url]);
+    command.args(["--header", &format!("apikey: {}", client.key)]).env("TOUCHSTONE_SEEDS", &seeds).env("TOUCHSTONE_ANSWERS", &report);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).replace(client.key.as_str(), "<key>");
+    let seen: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    let never = tell(&seen);
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(never, [""; 0], "operations that never succeeded");
+    let document = client.get("/openapi.json").await.ok();
+    let operations: usize = document["paths"].as_object().unwrap().values().map(|methods| methods.as_object().unwrap().len()).sum();
+    assert_eq!(seen.len(), operations, "every operation was called");
+    app.idle().await;
+}

@@ -1,0 +1,78 @@
+//! What must hold in the database once a server has ended: no work forgotten, no money in the air, nothing paid twice.
+//!
+//! Reads the tables directly: the promise is about what is stored, and must not rest on the code that stores it.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use uuid::Uuid;
+
+use super::database::TestDatabase;
+
+/// How a complaint about unfinished work begins: tests that leave some on purpose drop these.
+pub(crate) const LEFTOVER: &str = "unfinished:";
+
+/// Each rule: what is wrong, and the query that counts how often it is.
+const RULES: &[(&str, &str)] = &[
+    ("unfinished: jobs still in the queue", "SELECT COUNT(*) AS n FROM job WHERE dead_at IS NULL"),
+    ("unfinished: documents neither done nor failed", "SELECT COUNT(*) AS n FROM document WHERE status NOT IN ('done', 'failed')"),
+    (
+        "unfinished: pictures still to be drawn",
+        "SELECT COUNT(*) AS n FROM document WHERE status IN ('done', 'failed') AND (heatmap_status = 'pending' OR preview_status = 'pending')",
+    ),
+    ("jobs that were given up", "SELECT COUNT(*) AS n FROM job WHERE dead_at IS NOT NULL"),
+    (
+        "balances that are not the sum of their ledger",
+        "SELECT COUNT(*) AS n FROM balance b WHERE b.base <> (SELECT COALESCE(SUM(l.base), 0) FROM ledger_entry l WHERE l.organization_id = \
+         b.organization_id) OR b.boost <> (SELECT COALESCE(SUM(l.boost), 0) FROM ledger_entry l WHERE l.organization_id = b.organization_id)",
+    ),
+    ("done documents whose credits were not spent", "SELECT COUNT(*) AS n FROM document WHERE status = 'done' AND settlement <> 'settled'"),
+    ("failed documents whose credits were kept", "SELECT COUNT(*) AS n FROM document WHERE status = 'failed' AND settlement <> 'released'"),
+    (
+        "documents that were charged twice",
+        "SELECT COUNT(*) AS n FROM (SELECT document_id FROM ledger_entry WHERE document_id IS NOT NULL GROUP BY document_id, entry HAVING \
+         COUNT(*) > 1) twice",
+    ),
+    (
+        "documents both paid and paid back",
+        "SELECT COUNT(*) AS n FROM (SELECT document_id FROM ledger_entry WHERE entry IN ('settle', 'release') GROUP BY document_id HAVING \
+         COUNT(*) > 1) both",
+    ),
+];
+
+/// Every rule that does not hold, with how often.
+pub(crate) async fn complaints(database: &TestDatabase) -> Vec<String> {
+    let connection = database.connect().await;
+    let mut broken = Vec::new();
+    for (rule, sql) in RULES {
+        let count = number(&connection, sql).await;
+        if count != 0 {
+            broken.push(format!("{rule}: {count}"));
+        }
+    }
+    connection.close().await.unwrap();
+    broken
+}
+
+/// The one number that a query answers.
+pub(crate) async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    connection.query_one_raw(statement).await.unwrap().unwrap().try_get("", "n").unwrap()
+}
+
+/// Sets what no command sets yet, such as `private_queries = true`.
+pub(crate) async fn set_organization(database: &TestDatabase, id: Uuid, assignments: &str) {
+    let connection = database.connect().await;
+    let backend = connection.get_database_backend();
+    let place = if backend == DbBackend::Postgres { "$1" } else { "?" };
+    let sql = format!("UPDATE organization SET {assignments} WHERE id = {place}");
+    let done = connection.execute_raw(Statement::from_sql_and_values(backend, sql, [id.into()])).await.unwrap();
+    assert_eq!(done.rows_affected(), 1, "no organisation {id}");
+    connection.close().await.unwrap();
+}
+
+/// Runs one statement, for what only time or an accident would do.
+pub(crate) async fn execute(database: &TestDatabase, sql: &str) -> u64 {
+    let connection = database.connect().await;
+    let done = connection.execute_unprepared(sql).await.unwrap();
+    connection.close().await.unwrap();
+    done.rows_affected()
+}
