@@ -136,6 +136,7 @@ impl App {
                 outcome = Err(error);
             }
         }
+        self.store.close().await.context("the database did not close")?;
         outcome
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use config::{Environment, File, FileFormat};
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -43,6 +44,8 @@ pub struct Config {
 pub struct Security {
     /// Seconds that a link to a heatmap or a preview works.
     pub link_seconds: u64,
+    /// What trusted backend jobs send as `x-job-secret`; empty: nobody may.
+    pub job_secret: SecretString,
 }
 
 /// `[log]`.
@@ -77,7 +80,7 @@ impl Config {
         }
         // Values stay strings and are parsed where their type is known: a secret `00123` must not become a number.
         sources = sources.add_source(Environment::with_prefix("TOUCHSTONE").prefix_separator("__").separator("__"));
-        for (plain, key) in [("BYPASS_OCR", "pipeline.bypass_watermark")] {
+        for (plain, key) in [("BYPASS_OCR", "pipeline.bypass_watermark"), ("JOB_SECRET", "security.job_secret")] {
             // Names that the vendors' texts use.
             if let Ok(value) = std::env::var(plain) {
                 sources = sources.set_override(key, value)?;

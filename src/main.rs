@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use touchstone::{
     admin::{self, Admin},
@@ -108,13 +109,13 @@ fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
 async fn serve(config: Config, roles: Vec<Role>) -> anyhow::Result<()> {
     logging::start(&config.log)?;
     let roles = if roles.is_empty() { BTreeSet::from([Role::Api, Role::Worker, Role::Bots, Role::Cron]) } else { roles.into_iter().collect() };
+    let stop = CancellationToken::new();
+    tokio::spawn(StopSignals::listen()?.stop(stop.clone()));
     let app = App::build(config, roles).await?;
     if let Some(demo) = &app.demo {
         greet(demo, app.public_url());
     }
     tracing::info!(address = %app.address(), url = app.public_url(), "touchstone is listening");
-    let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone()));
     app.run_until(stop).await
 }
 
@@ -128,29 +129,31 @@ fn greet(demo: &Demo, url: &str) {
     ));
 }
 
-/// The first Ctrl-C or TERM asks the node to finish what is in hand; a second one ends it at once.
-async fn stop_on_signal(stop: CancellationToken) {
-    signal().await;
-    tracing::info!("stopping: finishing what is in hand; once more ends at once");
-    stop.cancel();
-    signal().await;
-    std::process::exit(130);
+/// What asks a node to stop: Ctrl-C or TERM. Listened for before the node is built, so that none is missed meanwhile.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
 }
 
-async fn signal() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::error!(%error, "signals cannot be received");
-            return std::future::pending().await;
+impl StopSignals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be received");
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        outcome = tokio::signal::ctrl_c() => {
-            if let Err(error) = outcome {
-                tracing::error!(%error, "Ctrl-C cannot be received");
-            }
-        }
+    }
+
+    /// The first one asks the node to finish what is in hand; a second one ends it at once.
+    async fn stop(mut self, stop: CancellationToken) {
+        self.next().await;
+        tracing::info!("stopping: finishing what is in hand; once more ends at once");
+        stop.cancel();
+        self.next().await;
+        std::process::exit(130);
     }
 }

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use touchstone_blobs::BlobError;
 use touchstone_core::{ids::DocumentId, job::Job, submission::Options, verdict::Verdict};
 use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, Unjudged};
 use touchstone_store::{Asset, AssetStatus, DocumentRecord, Drawn, Finished, Lease};
@@ -49,7 +50,11 @@ impl JudgeDocument {
             return Ok(Ran::Lost);
         }
         let most = road.settings().uploads.max_bytes;
-        let bytes = road.blobs().get(&record.object_key, Some(&record.object_etag), most).await?;
+        let bytes = match road.blobs().get(&record.object_key, Some(&record.object_etag), most).await {
+            // Another version lies there now: the submitted one is gone for good.
+            Err(BlobError::Changed(_)) => None,
+            found => found?,
+        };
         let Some(bytes) = bytes else {
             return fail(road, lease, &record, "The uploaded file is gone or was replaced after it was submitted. Upload it again.").await;
         };

@@ -48,6 +48,8 @@ impl Fields {
     /// A string, if it is there.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         match self.take(name)? {
+            // PostgreSQL cannot store it, and no honest client sends it.
+            Value::String(text) if text.contains('\0') => self.wrong("string_unicode", name, "Input should not hold a NUL", &Value::Null),
             Value::String(text) => Some(text),
             other => self.wrong("string_type", name, "Input should be a valid string", &other),
         }
@@ -200,6 +202,13 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         assert!(Fields::parse(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_nul_is_refused_before_a_database_sees_it() {
+        let mut fields = Fields::parse(br#"{"email":"a\u0000b"}"#).expect("an object");
+        fields.text("email");
+        assert_eq!(problems(fields.done().expect_err("refused")), [("body.email".to_owned(), "string_unicode")]);
     }
 
     #[test]

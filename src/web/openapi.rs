@@ -6,8 +6,11 @@
 use std::collections::BTreeMap;
 
 use utoipa::{
-    IntoResponses, OpenApi,
-    openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, schema::Type},
+    IntoResponses, OpenApi, PartialSchema, ToSchema,
+    openapi::{
+        ContentBuilder, HeaderBuilder, KnownFormat, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, SchemaFormat,
+        schema::Type,
+    },
 };
 
 use crate::{
@@ -52,6 +55,18 @@ struct Document;
 pub fn openapi_json() -> Result<String, serde_json::Error> {
     Document::openapi().to_pretty_json()
 }
+
+/// A file's bytes: a body that is no JSON. A type without values, for the document alone.
+pub(crate) enum File {}
+
+impl PartialSchema for File {
+    fn schema() -> RefOr<Schema> {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).build().into()
+    }
+}
+
+impl ToSchema for File {}
 
 /// Declares a group of refusals.
 macro_rules! group {

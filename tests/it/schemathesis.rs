@@ -55,12 +55,15 @@ fn tell(seen: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<&str> {
 async fn the_server_does_what_its_document_says() {
     let app = TestApp::with(|config| config.security.link_seconds = 3600);
     let client = app.client_of(crate::support::app::Org { metered: true, ..Default::default() }).await;
-    let Some(mut command) = python::program("schemathesis") else { return skip("schemathesis", "TOUCHSTONE_TEST_VENV is not set") };
     let folder = tempfile::tempdir().unwrap();
+    let Some(mut command) = python::program("schemathesis", folder.path()) else {
+        return skip("schemathesis", "TOUCHSTONE_TEST_VENV is not set");
+    };
     let (seeds, report) = (folder.path().join("seeds.json"), folder.path().join("answers.json"));
     std::fs::write(&seeds, seed(&client).await.to_string()).unwrap();
-    command.args(["--config-file", "schemathesis.toml", "run", &format!("{}/openapi.json", client.url), "--url", &client.url]);
-    command.args(["--header", &format!("apikey: {}", client.key)]).env("TOUCHSTONE_SEEDS", &seeds).env("TOUCHSTONE_ANSWERS", &report);
+    command.arg("--config-file").arg(python::client("schemathesis.toml")).args(["run", &format!("{}/openapi.json", client.url)]);
+    command.args(["--url", &client.url, "--header", &format!("apikey: {}", client.key)]);
+    command.env("SCHEMATHESIS_HOOKS", python::client("hooks.py")).env("TOUCHSTONE_SEEDS", &seeds).env("TOUCHSTONE_ANSWERS", &report);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let told = String::from_utf8_lossy(&output.stdout).replace(client.key.as_str(), "<key>");
     let seen: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();

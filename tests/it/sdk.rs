@@ -8,9 +8,9 @@ const NAME: &str = "the official Python SDK";
 
 /// Runs the script on the server with these files and reads what it saw.
 fn run(app: &TestApp, key: &str, files: &[(&str, Vec<u8>)]) -> Option<Value> {
-    let mut command = python::program("python")?;
     let folder = tempfile::tempdir().unwrap();
-    command.args(["sdk.py", &app.url, key]);
+    let mut command = python::program("python", folder.path())?;
+    command.arg(python::client("sdk.py")).args([&app.url, key]);
     for (name, bytes) in files {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();

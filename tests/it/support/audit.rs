@@ -29,12 +29,12 @@ const RULES: &[(&str, &str)] = &[
     (
         "documents that were charged twice",
         "SELECT COUNT(*) AS n FROM (SELECT document_id FROM ledger_entry WHERE document_id IS NOT NULL GROUP BY document_id, entry HAVING \
-         COUNT(*) > 1) twice",
+         COUNT(*) > 1) AS repeated",
     ),
     (
         "documents both paid and paid back",
         "SELECT COUNT(*) AS n FROM (SELECT document_id FROM ledger_entry WHERE entry IN ('settle', 'release') GROUP BY document_id HAVING \
-         COUNT(*) > 1) both",
+         COUNT(*) > 1) AS contradictory",
     ),
 ];
 

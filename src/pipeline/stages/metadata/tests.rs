@@ -110,7 +110,7 @@ fn a_camera_argues_neither_way() {
 fn grok_needs_both_its_fields() {
     let signature = Field::new(Place::Exif, "ImageDescription", format!("Signature: {}", "a1B2".repeat(20)));
     let artist = Field::new(Place::Exif, "Artist", "01234567-89ab-cdef-0123-456789abcdef");
-    assert!(signals(&[signature.clone()]).is_empty() && signals(&[artist.clone()]).is_empty());
+    assert!(signals(std::slice::from_ref(&signature)).is_empty() && signals(std::slice::from_ref(&artist)).is_empty());
     assert_eq!(signals(&[signature, artist])[0].source.as_deref(), Some("Grok"));
 }
 

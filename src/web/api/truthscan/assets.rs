@@ -16,7 +16,7 @@ use crate::{
     errors::Failure,
     extract::{asker, header_key, json, require_either_key},
     fields::{Fields, Params, path_uuid},
-    openapi::{Bodied, Everywhere, Forbidden, Gone, Keyed, NotFound, WrongPath},
+    openapi::{Bodied, Everywhere, File, Forbidden, Gone, Keyed, NotFound, WrongPath},
     site::Site,
 };
 
@@ -59,7 +59,7 @@ pub(crate) struct NoPicture {
         ("signature" = String, Query, description = "As in heatmap_url."),
     ),
     responses(
-        (status = 200, description = "The heatmap; JSON when none is made", content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (NoPicture = "application/json"))),
+        (status = 200, description = "The heatmap; JSON when none is made", content((inline(File) = "image/png"), (inline(File) = "image/jpeg"), (NoPicture = "application/json"))),
         (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
         Forbidden, NotFound, Gone, WrongPath, Everywhere
     )
@@ -80,7 +80,7 @@ pub(crate) async fn get_heatmap(site: Data<Site>, request: HttpRequest, path: Pa
         ("signature" = String, Query, description = "As in preview_url."),
     ),
     responses(
-        (status = 200, description = "The preview", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"))),
+        (status = 200, description = "The preview", content((inline(File) = "image/jpeg"), (inline(File) = "image/png"), (inline(File) = "image/webp"))),
         (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
         Forbidden, NotFound, Gone, WrongPath, Everywhere
     )
@@ -97,11 +97,11 @@ pub(crate) async fn get_preview(site: Data<Site>, request: HttpRequest, path: Pa
     operation_id = "postHeatmap",
     params(
         ("id" = uuid::Uuid, Path, description = "The document."),
-        ("apikey" = Option<String>, Header, description = "Your API key, when it is not in the body."),
+        ("apikey" = Option<String>, Header, nullable = false, description = "Your API key, when it is not in the body."),
     ),
     request_body = AssetBody,
     responses(
-        (status = 200, description = "The heatmap; JSON when none is made", content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (NoPicture = "application/json"))),
+        (status = 200, description = "The heatmap; JSON when none is made", content((inline(File) = "image/png"), (inline(File) = "image/jpeg"), (NoPicture = "application/json"))),
         (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
         Keyed, NotFound, Gone, Bodied, Everywhere
     )
@@ -123,11 +123,11 @@ pub(crate) async fn post_heatmap(
     operation_id = "postPreview",
     params(
         ("id" = uuid::Uuid, Path, description = "The document."),
-        ("apikey" = Option<String>, Header, description = "Your API key, when it is not in the body."),
+        ("apikey" = Option<String>, Header, nullable = false, description = "Your API key, when it is not in the body."),
     ),
     request_body = AssetBody,
     responses(
-        (status = 200, description = "The preview", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"))),
+        (status = 200, description = "The preview", content((inline(File) = "image/jpeg"), (inline(File) = "image/png"), (inline(File) = "image/webp"))),
         (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
         Keyed, NotFound, Gone, Bodied, Everywhere
     )

@@ -83,7 +83,7 @@ pub(crate) struct DetectAnswer {
     path = "/detect",
     tag = "Detection",
     operation_id = "detect",
-    params(("apikey" = Option<String>, Header, description = "Your API key, when it is not in the body.")),
+    params(("apikey" = Option<String>, Header, nullable = false, description = "Your API key, when it is not in the body.")),
     request_body = DetectBody,
     responses((status = 200, description = "Accepted", body = DetectAnswer, content_type = "application/json"), BadRequest, Keyed, Bodied, Everywhere)
 )]
@@ -99,8 +99,8 @@ pub(crate) async fn detect(site: Data<Site>, request: HttpRequest, _: TakesJson,
         object_key: site.pure_road().object_key(&body.url)?,
         id: body.id.map(DocumentId),
         options: options(&body, caller.organization.dialect),
-        email: body.email,
-        user_agent: body.user_agent,
+        email: body.email.as_deref().map(shorten),
+        user_agent: body.user_agent.as_deref().map(shorten),
         caller,
     };
     let id = site.road(|road| async move { road.submit(submission).await }).await?;
@@ -146,8 +146,9 @@ fn check_model(model: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
+/// Free text, no longer than anybody needs it: some of it is stored, some echoed.
 fn shorten(text: &str) -> String {
-    text.chars().take(100).collect()
+    text.chars().take(300).collect()
 }
 
 fn options(body: &DetectBody, dialect: Dialect) -> Options {

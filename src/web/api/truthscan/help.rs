@@ -58,7 +58,7 @@ pub(crate) struct Endpoint {
     path = "/help",
     tag = "Service",
     operation_id = "help",
-    params(("format" = Option<String>, Query, description = "`json` for JSON; a page when left out.", example = "json")),
+    params(("format" = Option<String>, Query, nullable = false, description = "`json` for JSON; a page when left out.", example = "json")),
     responses((status = 200, description = "The help", content((HelpAnswer = "application/json"), (String = "text/html"))), Everywhere)
 )]
 pub(crate) async fn help(request: HttpRequest) -> Result<HttpResponse, Failure> {

@@ -42,7 +42,7 @@ pub(crate) struct PresignAnswer {
     operation_id = "getPresignedUrl",
     params(
         ("file_name" = String, Query, description = "The file's name with its extension. Unsafe characters are replaced, never refused.", example = "example.jpg"),
-        ("expiration" = Option<i64>, Query, description = "Seconds that the URL lives, 60 to 86400; 3600 when left out.", example = 3600),
+        ("expiration" = Option<i64>, Query, nullable = false, description = "Seconds that the URL lives, 60 to 86400; 3600 when left out.", example = 3600),
         ("apikey" = String, Header, description = "Your API key."),
     ),
     responses((status = 200, description = "An upload URL", body = PresignAnswer, content_type = "application/json"), BadRequest, Keyed, Everywhere)

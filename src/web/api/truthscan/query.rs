@@ -39,7 +39,7 @@ pub(crate) struct QueryBody {
     path = "/query",
     tag = "Detection",
     operation_id = "query",
-    params(("apikey" = Option<String>, Header, description = "Only for organisations whose queries are private.")),
+    params(("apikey" = Option<String>, Header, nullable = false, description = "Only for organisations whose queries are private.")),
     request_body = QueryBody,
     responses((status = 200, description = "The document, or null", body = Option<QueryAnswer>, content_type = "application/json"), Forbidden, Bodied, Everywhere)
 )]

@@ -12,7 +12,7 @@ use crate::{
     body::{self, Pace},
     errors::Failure,
     fields::Params,
-    openapi::{BadRequest, Everywhere, Forbidden},
+    openapi::{BadRequest, Everywhere, File, Forbidden},
     site::Site,
 };
 
@@ -30,8 +30,8 @@ use crate::{
         ("signature" = String, Query, description = "As in presigned_url."),
     ),
     request_body(content(
-        (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/gif"),
-        (Vec<u8> = "image/bmp"), (Vec<u8> = "image/tiff"), (Vec<u8> = "application/zip"),
+        (inline(File) = "image/jpeg"), (inline(File) = "image/png"), (inline(File) = "image/webp"), (inline(File) = "image/gif"),
+        (inline(File) = "image/bmp"), (inline(File) = "image/tiff"), (inline(File) = "application/zip"),
     ), description = "The file's bytes: 1 KB to 10 MB."),
     responses((status = 200, description = "Stored; the body is empty"), BadRequest, Forbidden, Everywhere)
 )]
