@@ -30,6 +30,18 @@ pub enum Org {
     Create(CreateOrg),
     /// Change how an organisation is served. What is not named stays.
     Set(SetOrg),
+    /// Give an organisation credits.
+    Grant {
+        /// The organisation's id.
+        #[arg(long)]
+        id: OrganizationId,
+        /// How many.
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
+        credits: i64,
+        /// Why, for the ledger.
+        #[arg(long)]
+        note: Option<String>,
+    },
     /// List every organisation.
     List,
 }
@@ -103,12 +115,16 @@ pub enum Secret {
 /// # Errors
 /// When the database fails or what was named does not exist.
 pub async fn run(config: &Config, command: Admin) -> anyhow::Result<Value> {
-    std::fs::create_dir_all(&config.data_dir).with_context(|| format!("data_dir {} cannot be made", config.data_dir.display()))?;
+    config.make_data_dir()?;
     let store = Store::open(&config.database).await?;
     store.migrate().await?;
     match command {
         Admin::Org(Org::Create(new)) => create_org(&store, new).await,
         Admin::Org(Org::Set(changes)) => set_org(&store, changes).await,
+        Admin::Org(Org::Grant { id, credits, note }) => {
+            let left = store.grant(id, Credits { base: 0, boost: credits }, note.as_deref()).await?;
+            Ok(json!({ "organization_id": id, "granted": credits, "credits": left.total() }))
+        }
         Admin::Org(Org::List) => list_orgs(&store).await,
         Admin::Key(Key::Create { org, test }) => create_key(&store, org, test).await,
         Admin::Key(Key::Revoke { id }) => {
@@ -170,7 +186,7 @@ async fn create_key(store: &Store, org: OrganizationId, test: bool) -> anyhow::R
 /// # Errors
 /// When the database fails or its schema is newer than this binary.
 pub async fn migrate(config: &Config) -> anyhow::Result<Value> {
-    std::fs::create_dir_all(&config.data_dir).with_context(|| format!("data_dir {} cannot be made", config.data_dir.display()))?;
+    config.make_data_dir()?;
     let store = Store::open(&config.database).await?;
     let migrated = store.migrate().await?;
     Ok(json!({ "applied": migrated.applied, "backup": migrated.backup }))

@@ -1,12 +1,16 @@
 //! The composition root: the whole house built in one place, in reading order, handed back as something to start and stop.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use anyhow::Context;
 use secrecy::{SecretSlice, SecretString};
 use tokio_util::sync::CancellationToken;
 use touchstone_blobs::{Blobs, Signer};
-use touchstone_core::{credit::Credits, organization::Dialect};
+use touchstone_core::{credit::Credits, organization::Dialect, time::Timestamp};
 use touchstone_moderation::Road;
 use touchstone_pipeline::Pipeline;
 use touchstone_store::{NewOrganization, Store};
@@ -54,7 +58,7 @@ pub struct App {
     signer: Signer,
     pipeline: Option<Pipeline>,
     server: Option<touchstone_web::Bound>,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     roles: BTreeSet<Role>,
     config: Config,
     /// Made by this start, if the database was empty.
@@ -67,29 +71,28 @@ impl App {
     /// # Errors
     /// When anything that a running node needs is missing: the message names it and the way out.
     pub async fn build(config: Config, roles: BTreeSet<Role>) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("data_dir {} cannot be made", config.data_dir.display()))?;
+        config.make_data_dir()?;
         let store = Store::open(&config.database).await.context("the database does not open")?;
         let migrated = store.migrate().await.context("the database could not be brought up to date")?;
         if let Some(copy) = &migrated.backup {
             tracing::info!(copy = %copy.display(), "the database was copied aside before it was migrated");
         }
-        let demo = first_start(&store, &config.http.try_it_organization).await?;
         let signer = Signer::new(&link_keys(&store).await?);
         let blobs = Blobs::open(&config.blobs).context("the object store does not open")?;
         let pipeline = open_pipeline(&config, &roles).await?;
-        let listener = std::net::TcpListener::bind(&config.http.listen).with_context(|| format!("cannot listen on {}", config.http.listen))?;
-        let address = listener.local_addr()?;
+        let listener = if roles.contains(&Role::Api) { Some(listen(&config.http.listen)?) } else { None };
+        let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let road = Road::new(store.clone(), blobs, signer.clone(), road_settings(&config, address)?);
-        let server = match roles.contains(&Role::Api) {
-            true => Some(touchstone_web::bind(listener, &config.http, road.clone(), model_facts(pipeline.as_ref()))?),
-            false => None,
-        };
+        let model = model_facts(pipeline.as_ref());
+        let server = listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), model)).transpose()?;
+        // Last: a key that is shown once must not be made by a start that then fails.
+        let demo = first_start(&store, &config.http.try_it_organization).await?;
         Ok(Self { store, road, signer, pipeline, server, address, roles, config, demo })
     }
 
-    /// Where the server listens.
+    /// Where the server listens; `None` for a node without the API.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
+    pub const fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -117,7 +120,7 @@ impl App {
         let mut parts = tokio::task::JoinSet::new();
         parts.spawn(refresh_link_keys(self.store.clone(), self.signer.clone(), stop.clone()));
         if let Some(pipeline) = self.pipeline.filter(|_| self.roles.contains(&Role::Worker)) {
-            let worker = worker::Worker::new(self.store.clone(), self.road.clone(), pipeline, &self.config.jobs);
+            let worker = worker::Worker::new(self.store.clone(), self.road.clone(), pipeline, &self.config.jobs, self.config.pipeline.inference);
             parts.spawn(worker.run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {
@@ -132,13 +135,17 @@ impl App {
             // One part that dies takes the node down: a half-dead node would look healthy and serve nothing.
             stop.cancel();
             if let Err(error) = ended.map_err(anyhow::Error::from).and_then(|part| part) {
-                tracing::error!(%error, "a part of the node ended");
+                tracing::error!(error = format!("{error:#}"), "a part of the node ended");
                 outcome = Err(error);
             }
         }
         self.store.close().await.context("the database did not close")?;
         outcome
     }
+}
+
+fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}; is another server there? http.listen chooses another address"))
 }
 
 /// On an empty database: an organisation to begin with, and its key.
@@ -154,14 +161,18 @@ async fn first_start(store: &Store, name: &str) -> anyhow::Result<Option<Demo>> 
 }
 
 async fn link_keys(store: &Store) -> anyhow::Result<Vec<SecretSlice<u8>>> {
-    Ok(store.secrets(LINK_KEYS).await.context("the keys of signed links could not be read")?.into_iter().map(|secret| secret.value).collect())
+    let keys = store.secrets(LINK_KEYS).await.context("the keys of signed links could not be read")?;
+    // A key verifies at once and signs only when every node has read it: until then the one before goes on signing.
+    let known_to_all = Timestamp::now() - KEY_REFRESH * 2;
+    let (settled, fresh): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.created_at < known_to_all);
+    Ok(settled.into_iter().chain(fresh).map(|key| key.value).collect())
 }
 
 async fn refresh_link_keys(store: Store, signer: Signer, stop: CancellationToken) -> anyhow::Result<()> {
     while stop.run_until_cancelled(tokio::time::sleep(KEY_REFRESH)).await.is_some() {
         match link_keys(&store).await {
             Ok(keys) => signer.swap(&keys),
-            Err(error) => tracing::warn!(%error, "the keys of signed links could not be refreshed; the old ones stay"),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "the keys of signed links could not be refreshed; the old ones stay"),
         }
     }
     Ok(())
@@ -177,7 +188,7 @@ async fn open_pipeline(config: &Config, roles: &BTreeSet<Role>) -> anyhow::Resul
     pipeline.context("the detector does not start, and without it nothing could be judged").map(Some)
 }
 
-fn road_settings(config: &Config, bound: SocketAddr) -> anyhow::Result<touchstone_moderation::Settings> {
+fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<touchstone_moderation::Settings> {
     let public_url = config.public_url(bound)?;
     let mut known_hosts = config.blobs.known_hosts.clone();
     known_hosts.extend(public_url.host_str().map(str::to_owned));

@@ -3,7 +3,11 @@
 //! Each crate owns the type of its own section; this module only composes them and fills in what depends on another
 //! section (a database below `data_dir`, a public URL from the listen address). An unknown key is an error, not a silence.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use config::{Environment, File, FileFormat};
@@ -82,7 +86,7 @@ impl Config {
         sources = sources.add_source(Environment::with_prefix("TOUCHSTONE").prefix_separator("__").separator("__"));
         for (plain, key) in [("BYPASS_OCR", "pipeline.bypass_watermark"), ("JOB_SECRET", "security.job_secret")] {
             // Names that the vendors' texts use.
-            if let Ok(value) = std::env::var(plain) {
+            if let Some(value) = std::env::var(plain).ok().filter(|value| !value.is_empty()) {
                 sources = sources.set_override(key, value)?;
             }
         }
@@ -103,20 +107,51 @@ impl Config {
         if self.blobs.url.is_empty() {
             self.blobs.url = file_url(&data.join("blobs"))?.to_string();
         }
+        if !self.pipeline.model.exists() {
+            self.pipeline.model = found_from_the_executable(&self.pipeline.model).unwrap_or_else(|| self.pipeline.model.clone());
+        }
         self.data_dir = data;
         Ok(())
+    }
+
+    /// Makes `data_dir`, readable for this user alone: it holds keys and other people's images.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_data_dir(&self) -> anyhow::Result<()> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir);
+        made.with_context(|| format!("data_dir {} cannot be made", self.data_dir.display()))
     }
 
     /// Where clients reach this server: `http.public_url`, or the address it is bound to.
     ///
     /// # Errors
     /// When `http.public_url` is no http(s) URL.
-    pub fn public_url(&self, bound: std::net::SocketAddr) -> anyhow::Result<Url> {
-        let text = if self.http.public_url.is_empty() { format!("http://{bound}") } else { self.http.public_url.clone() };
+    pub fn public_url(&self, bound: Option<SocketAddr>) -> anyhow::Result<Url> {
+        let text = match self.http.public_url.as_str() {
+            "" => format!("http://{}", bound.map_or_else(|| self.http.listen.clone(), |bound| reachable(bound).to_string())),
+            url => url.to_owned(),
+        };
         let url = Url::parse(&text).with_context(|| format!("http.public_url is \"{text}\", which is no URL"))?;
         anyhow::ensure!(matches!(url.scheme(), "http" | "https"), "http.public_url is \"{text}\"; it must begin with http:// or https://");
         Ok(url)
     }
+}
+
+/// An address that a client can use: "every address" is none, so links name this machine itself.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    tracing::warn!("http.public_url is empty: links will name this machine only (127.0.0.1). Set it to the address that clients use.");
+    SocketAddr::new(if bound.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() }, bound.port())
+}
+
+/// A relative path that does not lead anywhere from here may lead there from the executable's folder or, in a checkout, from the
+/// folder above its `target`.
+fn found_from_the_executable(path: &Path) -> Option<PathBuf> {
+    let executable = std::env::current_exe().ok()?;
+    executable.ancestors().skip(1).take(3).map(|folder| folder.join(path)).find(|candidate| candidate.exists())
 }
 
 fn file_url(path: &Path) -> anyhow::Result<Url> {

@@ -39,6 +39,6 @@ async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
     };
     match swept {
         Ok(gone) => tracing::info!(gone, "uploads that nobody submitted were deleted"),
-        Err(error) => tracing::error!(%error, "the sweep of uploads failed; the next one tries again"),
+        Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of uploads failed; the next one tries again"),
     }
 }

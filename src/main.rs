@@ -73,6 +73,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::Detect(args) => touchstone_cli::detect(&args, &touchstone_pipeline::Pipeline::open(&config.pipeline)?),
         Command::CheckConfig { defaults } => {
+            config.public_url(None)?;
+            logging::start(&config.log)?;
             touchstone_cli::print(if defaults { DEFAULTS } else { "The configuration holds together." });
             Ok(0)
         }
@@ -115,7 +117,10 @@ async fn serve(config: Config, roles: Vec<Role>) -> anyhow::Result<()> {
     if let Some(demo) = &app.demo {
         greet(demo, app.public_url());
     }
-    tracing::info!(address = %app.address(), url = app.public_url(), "touchstone is listening");
+    match app.address() {
+        Some(address) => tracing::info!(%address, url = app.public_url(), "touchstone is listening"),
+        None => tracing::info!("touchstone is at work, without the API"),
+    }
     app.run_until(stop).await
 }
 

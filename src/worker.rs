@@ -1,6 +1,9 @@
 //! The list of job types, and the runner that claims them, runs them under a lease and decides what a failure means.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use tokio::sync::Semaphore;
@@ -14,7 +17,7 @@ use touchstone_moderation::{
     judge::{JudgeDocument, Ran},
     settings::Jobs,
 };
-use touchstone_pipeline::Pipeline;
+use touchstone_pipeline::{Pipeline, settings::Inference};
 use touchstone_store::{Claim, ClaimedJob, Store};
 
 /// THE list: every job this node can run.
@@ -30,6 +33,9 @@ fn attempts(name: &str) -> i32 {
 
 /// How long an idle worker waits before it looks again without having been told.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How long a job may keep its lease: far longer than the slowest picture. Another worker then tries it, until it is given up.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// How long a worker rests after the database failed it.
 const TROUBLE: Duration = Duration::from_secs(2);
@@ -50,9 +56,11 @@ pub struct Worker {
 impl Worker {
     /// A worker that shares this node's database, road and pipeline.
     #[must_use]
-    pub fn new(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs) -> Self {
+    pub fn new(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs, inference: Inference) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let at_once = if jobs.concurrency == 0 { cores } else { jobs.concurrency };
+        let wanted = if jobs.concurrency == 0 { cores } else { jobs.concurrency };
+        // More would only be turned away by the inference queue, and a job that was turned away counts as tried.
+        let at_once = wanted.min(pipeline.threads() + inference.queue);
         Self {
             store,
             road,
@@ -70,9 +78,9 @@ impl Worker {
     /// Never by itself: a database that fails is waited for.
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
         let running = TaskTracker::new();
-        while let Some(claimed) = stop.run_until_cancelled(self.round(&running)).await {
-            if let Err(error) = claimed {
-                tracing::error!(%error, "jobs could not be claimed; trying again");
+        while !stop.is_cancelled() {
+            if let Err(error) = self.round(&running, &stop).await {
+                tracing::error!(error = format!("{error:#}"), "jobs could not be claimed; trying again");
                 stop.run_until_cancelled(tokio::time::sleep(TROUBLE)).await;
             }
         }
@@ -82,13 +90,15 @@ impl Worker {
     }
 
     /// Waits for a free place, fills every free place with a job, or waits until there may be one.
-    async fn round(&self, running: &TaskTracker) -> anyhow::Result<()> {
-        drop(self.permits.acquire().await?);
+    async fn round(&self, running: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+        let Some(free) = stop.run_until_cancelled(self.permits.acquire()).await else { return Ok(()) };
+        drop(free?);
+        // Only the waits may be cut off: a claim that is cut off while it commits would strand its jobs for a whole lease.
         let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
         let wanted = Claim { worker: &self.name, names: NAMES, limit: free, permits: self.at_once, lease: self.lease };
         let claims = self.store.claim(wanted).await?;
         if claims.is_empty() {
-            self.store.wait_for_job(IDLE).await;
+            stop.run_until_cancelled(self.store.wait_for_job(IDLE)).await;
             return Ok(());
         }
         for claim in claims {
@@ -108,10 +118,7 @@ impl Worker {
             // It was claimed, and its worker died each time: running it again would only kill another.
             Err(anyhow::anyhow!("its worker died in every attempt"))
         } else {
-            tokio::select! {
-                outcome = self.dispatch_caught(claim) => outcome,
-                () = self.keep_lease(claim) => Ok(Ran::Lost),
-            }
+            self.run_leased(claim).await
         };
         let recorded = match outcome {
             Ok(Ran::Done) => Ok(()),
@@ -123,14 +130,21 @@ impl Worker {
         };
         if let Err(error) = recorded {
             // The lease runs out and the job comes back by itself.
-            tracing::error!(job = %claim.lease.job.0, %error, "the end of a job could not be recorded");
+            tracing::error!(job = %claim.lease.job.0, error = format!("{error:#}"), "the end of a job could not be recorded");
         }
     }
 
-    /// Runs the job in a task of its own, so that a panic is an error of this job and of nothing else.
-    async fn dispatch_caught(&self, claim: &ClaimedJob) -> anyhow::Result<Ran> {
-        let (worker, claim) = (self.clone(), claim.clone());
-        tokio::spawn(async move { worker.dispatch(&claim).await }).await.context("the job panicked")?
+    /// Runs the job in a task of its own, so that a panic is an error of this job and of nothing else, and keeps its lease
+    /// meanwhile. A job whose lease was lost is still waited for: its place is not free before it is, and what it writes is refused.
+    async fn run_leased(&self, claim: &ClaimedJob) -> anyhow::Result<Ran> {
+        let (worker, its) = (self.clone(), claim.clone());
+        let mut job = tokio::spawn(async move { worker.dispatch(&its).await });
+        let ended = tokio::select! {
+            biased;
+            ended = &mut job => ended,
+            () = self.keep_lease(claim) => job.await,
+        };
+        ended.context("the job panicked")?
     }
 
     async fn dispatch(&self, claim: &ClaimedJob) -> anyhow::Result<Ran> {
@@ -140,9 +154,10 @@ impl Worker {
         }
     }
 
-    /// Extends the lease for as long as it is ours; returns when it is not.
+    /// Extends the lease for as long as it is ours and the job may take; returns when it is not kept any more.
     async fn keep_lease(&self, claim: &ClaimedJob) {
-        loop {
+        let start = Instant::now();
+        while start.elapsed() < LONGEST {
             tokio::time::sleep(self.lease / 3).await;
             match self.store.extend(&claim.lease, self.lease).await {
                 Ok(true) => {}
@@ -150,6 +165,7 @@ impl Worker {
                 Err(error) => tracing::warn!(job = %claim.lease.job.0, %error, "a lease could not be extended"),
             }
         }
+        tracing::error!(job = %claim.lease.job.0, name = claim.name, "a job takes too long; its lease is not kept any more");
     }
 
     /// Tries the job again later, or gives it up and gives its credits back.

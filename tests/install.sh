@@ -1,13 +1,44 @@
 #!/bin/sh
-# Installs Debian packages by name: as root, or through sudo where there is one. Otherwise says what to type.
+# Installs Debian packages by name, as root or through sudo; where there is neither, says what to type.
+#   tests/install.sh PACKAGE…                                      installs these
+#   tests/install.sh --missing compiler|pip|venv|postgresql …      installs those of these tools that are not there
 set -eu
+
+have() {
+    case $1 in
+    compiler) command -v cc >/dev/null ;;
+    pip) python3 -m pip --version >/dev/null 2>&1 ;;
+    venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null ;;
+    esac
+}
+
+package() {
+    case $1 in
+    compiler) echo build-essential ;;
+    pip) echo python3-pip ;;
+    venv) echo python3-venv ;;
+    postgresql) echo postgresql ;;
+    esac
+}
+
+if [ "${1:-}" = --missing ]; then
+    shift
+    wanted=""
+    for tool in "$@"; do have "$tool" || wanted="$wanted $(package "$tool")"; done
+    [ -n "$wanted" ] || exit 0
+    # shellcheck disable=SC2086  # one word a package
+    set -- $wanted
+fi
+
 as=""
 if [ "$(id -u)" != 0 ]; then
-  if command -v sudo >/dev/null 2>&1; then as=sudo; else
-    echo "Missing: $*. Install it as root: apt-get install $*" >&2
-    exit 1
-  fi
+    command -v sudo >/dev/null 2>&1 || {
+        echo "Missing: $*. Install as root: apt-get install $*" >&2
+        exit 1
+    }
+    as=sudo
 fi
 echo "Installing $* (apt-get)"
 $as apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $as apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null

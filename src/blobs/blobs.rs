@@ -1,6 +1,6 @@
 //! The store as the rest of Touchstone sees it: keys, bytes and versions.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -78,19 +78,19 @@ impl Blobs {
         Ok(Stored { size, etag: put.e_tag.unwrap_or_default() })
     }
 
-    /// Writes an object from a stream of at most `limit` bytes. Memory stays flat, and nothing is visible until all of it
-    /// is written: a stream that fails, is too long or is dropped half-way leaves what was there before.
+    /// Writes an object from a stream of as many bytes as `sizes` allows. Memory stays flat, and nothing is visible until all
+    /// of it is written: a stream that fails, is too short or too long, or is dropped half-way leaves what was there before.
     ///
     /// # Errors
-    /// When the stream fails or is too long, the key is none or the store fails.
-    pub async fn put_stream<S, E>(&self, key: &str, content_type: &str, body: S, limit: u64) -> Result<Stored, PutError>
+    /// When the stream fails, is too short or too long, the key is none or the store fails.
+    pub async fn put_stream<S, E>(&self, key: &str, content_type: &str, body: S, sizes: RangeInclusive<u64>) -> Result<Stored, PutError>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
         E: std::fmt::Display,
     {
         let path = self.path(key)?;
         let part = if matches!(self.0.kind, Kind::S3(_)) { stream::S3_PART } else { stream::FOLDER_PART };
-        stream::write(self.0.store.as_ref(), &path, self.attributes(content_type), body, limit, part).await
+        stream::write(self.0.store.as_ref(), &path, self.attributes(content_type), body, sizes, part).await
     }
 
     /// Size and version of an object, without its bytes; `None` when there is none.
@@ -272,7 +272,7 @@ mod tests {
     async fn a_stream_becomes_one_object() {
         let (folder, blobs) = folder();
         let sizes = [10, 300_000, 0, 1, 600_000];
-        let stored = blobs.put_stream("uploads/a", "image/png", stream::iter(chunks(&sizes)), 900_011).await.expect("put");
+        let stored = blobs.put_stream("uploads/a", "image/png", stream::iter(chunks(&sizes)), 900_011..=900_011).await.expect("put");
         let expected: Vec<u8> = chunks(&sizes).into_iter().flat_map(|chunk| chunk.expect("bytes")).collect();
         assert_eq!(blobs.get("uploads/a", Some(&stored.etag), stored.size).await.expect("get").as_deref(), Some(&*expected));
         assert_eq!(files(folder.path()), ["a"]);
@@ -284,10 +284,24 @@ mod tests {
         blobs.put("a", "image/png", Bytes::from_static(b"before")).await.expect("put");
         for sizes in [vec![11], vec![600_000, 600_000]] {
             let limit = sizes.iter().sum::<usize>() as u64 - 1;
-            let put = blobs.put_stream("a", "image/png", stream::iter(chunks(&sizes)), limit).await;
+            let put = blobs.put_stream("a", "image/png", stream::iter(chunks(&sizes)), 0..=limit).await;
             assert!(matches!(put, Err(PutError::TooLarge { .. })));
         }
         assert_eq!(blobs.get("a", None, 99).await.expect("get").as_deref(), Some(b"before".as_slice()));
+        assert_eq!(files(folder.path()), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_too_short_leaves_what_was_there() {
+        // T2
+        let (folder, blobs) = folder();
+        let before = blobs.put("a", "image/png", Bytes::from_static(b"before")).await.expect("put");
+        for size in [0, 9, 600_000] {
+            let least = size as u64 + 1;
+            let put = blobs.put_stream("a", "image/png", stream::iter(chunks(&[size])), least..=1 << 30).await;
+            assert!(matches!(put, Err(PutError::TooSmall { least: told }) if told == least), "{size}");
+        }
+        assert_eq!(blobs.head("a").await.expect("head"), Some(before));
         assert_eq!(files(folder.path()), ["a"]);
     }
 
@@ -296,7 +310,7 @@ mod tests {
         let (folder, blobs) = folder();
         for size in [10, 900_000] {
             let broken = chunks(&[size]).into_iter().chain([Err("connection reset")]);
-            let put = blobs.put_stream("a", "image/png", stream::iter(broken), 1 << 30).await;
+            let put = blobs.put_stream("a", "image/png", stream::iter(broken), 0..=1 << 30).await;
             assert!(matches!(put, Err(PutError::Stream(reason)) if reason == "connection reset"));
         }
         assert_eq!(files(folder.path()), Vec::<String>::new());
@@ -306,7 +320,7 @@ mod tests {
     async fn a_stream_that_is_dropped_leaves_nothing() {
         let (folder, blobs) = folder();
         let endless = stream::iter(chunks(&[900_000])).chain(stream::pending());
-        let put = blobs.put_stream("a", "image/png", endless, 1 << 30);
+        let put = blobs.put_stream("a", "image/png", endless, 0..=1 << 30);
         assert!(tokio::time::timeout(Duration::from_millis(200), put).await.is_err(), "the stream never ends");
         // The clean-up runs beside us.
         for _ in 0..100 {
@@ -345,7 +359,7 @@ mod tests {
         assert!(matches!(blobs.head_bytes(key, 1).await, Err(BlobError::Key(_))));
         assert!(matches!(blobs.delete(key).await, Err(BlobError::Key(_))));
         assert!(matches!(blobs.put(key, "image/png", Bytes::new()).await, Err(BlobError::Key(_))));
-        let put = blobs.put_stream(key, "image/png", stream::iter(chunks(&[1])), 1).await;
+        let put = blobs.put_stream(key, "image/png", stream::iter(chunks(&[1])), 1..=1).await;
         assert!(matches!(put, Err(PutError::Blob(BlobError::Key(_)))));
     }
 

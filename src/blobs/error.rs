@@ -53,6 +53,12 @@ pub enum PutError {
         /// The most bytes.
         limit: u64,
     },
+    /// The stream ended with fewer bytes than an object must have.
+    #[error("fewer than {least} bytes were sent")]
+    TooSmall {
+        /// The least bytes.
+        least: u64,
+    },
     /// The sender's stream failed or was cut off.
     #[error("the upload was cut off: {0}")]
     Stream(String),

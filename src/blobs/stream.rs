@@ -3,6 +3,8 @@
 //! What fits into one part is one atomic write. More becomes a multipart upload, which the store shows only when it is
 //! completed and which is aborted on every other way out, a dropped future included.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use object_store::{Attributes, MultipartUpload, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutPayloadMut, path::Path};
@@ -17,13 +19,13 @@ pub(crate) const S3_PART: usize = 5 << 20;
 /// Part size in a folder: a few writes for a usual image.
 pub(crate) const FOLDER_PART: usize = 512 << 10;
 
-/// Writes `body`, at most `limit` bytes of it, to `path`.
+/// Writes `body` to `path` if it has as many bytes as `sizes` allows.
 pub(crate) async fn write<S, E>(
     store: &dyn ObjectStore,
     path: &Path,
     attributes: Attributes,
     body: S,
-    limit: u64,
+    sizes: RangeInclusive<u64>,
     part: usize,
 ) -> Result<Stored, PutError>
 where
@@ -31,19 +33,20 @@ where
     E: std::fmt::Display,
 {
     let mut upload = Unfinished { store, path, attributes, multipart: None };
-    let result = pour(&mut upload, body, limit, part).await;
+    let result = pour(&mut upload, body, sizes, part).await;
     if result.is_err() {
         upload.abort().await;
     }
     result
 }
 
-/// Fills parts from `body`, and writes each as soon as it is full.
-async fn pour<S, E>(upload: &mut Unfinished<'_>, mut body: S, limit: u64, part: usize) -> Result<Stored, PutError>
+/// Fills parts from `body`, and writes each as soon as it is full. The last step alone shows anything of it.
+async fn pour<S, E>(upload: &mut Unfinished<'_>, mut body: S, sizes: RangeInclusive<u64>, part: usize) -> Result<Stored, PutError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
     E: std::fmt::Display,
 {
+    let (least, limit) = sizes.into_inner();
     let mut size = 0u64;
     let mut buffer = PutPayloadMut::new();
     while let Some(chunk) = body.next().await {
@@ -56,6 +59,9 @@ where
         if buffer.content_length() >= part {
             upload.part(std::mem::take(&mut buffer).freeze()).await?;
         }
+    }
+    if size < least {
+        return Err(PutError::TooSmall { least });
     }
     let etag = upload.finish(buffer.freeze()).await?;
     Ok(Stored { size, etag: etag.unwrap_or_default() })

@@ -44,14 +44,43 @@ pub struct Submission {
 /// The bare model names that this build knows (row T4).
 pub const MODELS: &str = "generic";
 
+/// Longest name, in characters, that is sent back to whoever sent it.
+const LONGEST_ECHO: usize = 300;
+
 /// Checks the `model` field of a submission: a bare name, or `instance/model`.
 ///
 /// # Errors
 /// [`Refusal::UnknownInstance`] for any instance, since this build runs none; [`Refusal::UnknownModel`] for any name but `generic`.
 pub fn check_model(model: &str) -> Result<(), Refusal> {
+    let echo = |name: &str| name.chars().take(LONGEST_ECHO).collect();
     match model.split_once('/') {
-        Some((instance, _)) => Err(Refusal::UnknownInstance { instance: instance.to_owned() }),
+        Some((instance, _)) => Err(Refusal::UnknownInstance { instance: echo(instance) }),
         None if model == MODELS => Ok(()),
-        None => Err(Refusal::UnknownModel { model: model.to_owned(), valid: MODELS }),
+        None => Err(Refusal::UnknownModel { model: echo(model), valid: MODELS }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_models_that_exist_are_taken() {
+        // T4
+        assert_eq!(check_model("generic"), Ok(()));
+        for (route, instance) in [("my-instance/generic", "my-instance"), ("/generic", "")] {
+            assert_eq!(check_model(route), Err(Refusal::UnknownInstance { instance: instance.into() }));
+        }
+        for model in ["sheerid", "Generic", ""] {
+            assert_eq!(check_model(model), Err(Refusal::UnknownModel { model: model.into(), valid: MODELS }));
+        }
+    }
+
+    #[test]
+    fn a_name_of_any_length_is_echoed_short() {
+        let echoed = "é".repeat(LONGEST_ECHO);
+        let long = "é".repeat(100_000);
+        assert_eq!(check_model(&long), Err(Refusal::UnknownModel { model: echoed.clone(), valid: MODELS }));
+        assert_eq!(check_model(&format!("{long}/generic")), Err(Refusal::UnknownInstance { instance: echoed }));
     }
 }

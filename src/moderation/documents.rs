@@ -49,6 +49,14 @@ pub enum AssetState {
     Lost,
 }
 
+/// Whether the picture was asked for. Whether a heatmap is then made depends on the verdict.
+fn is_wanted(document: &DocumentRecord, asset: Asset) -> bool {
+    match asset {
+        Asset::Heatmap => document.options.heatmap.is_some(),
+        Asset::Preview => document.options.preview,
+    }
+}
+
 impl Road {
     /// A document with its organisation; `None` when there is none. Whether the asker may see it is for the edge to decide.
     ///
@@ -75,6 +83,9 @@ impl Road {
     /// [`Refusal::NoSuchDocument`], [`Refusal::Internal`].
     pub async fn asset(&self, id: DocumentId, asset: Asset) -> Result<AssetState, Refusal> {
         let document = self.document(id).await?.ok_or(Refusal::NoSuchDocument)?;
+        if !document.is_final() && is_wanted(&document, asset) {
+            return Ok(AssetState::Pending);
+        }
         let AssetRecord { status, object_key, content_type } = document.asset(asset);
         let (Some(object_key), Some(content_type)) = (object_key, content_type) else {
             return Ok(match status {

@@ -102,7 +102,7 @@ impl JudgeDocument {
                 return Ok(Ran::Lost);
             }
         }
-        done(road.store().complete(lease).await?)
+        done(road.store().finish_drawing(lease, self.document).await?)
     }
 
     /// Stores one picture. One that could not be drawn is marked so; the verdict stands without it.

@@ -18,5 +18,5 @@ mod upload;
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
-pub use touchstone_store::{Asset, AssetStatus, DocumentRecord, DocumentStatus};
+pub use touchstone_store::{Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
 pub use upload::{Presigned, UploadQuery};

@@ -53,13 +53,12 @@ pub fn object_key(url: &str, known_hosts: &[String]) -> Result<String, Refusal> 
     Err(Refusal::ForeignUrl)
 }
 
-/// Finds `uploads/<uuid>_<rest>` among the segments of a path. Our own keys hold nothing that a client would have to escape.
+/// Finds `uploads/<uuid>_<rest>` at the end of a path. Our own keys hold nothing that a client would have to escape.
 fn key_in_path(path: &str) -> Option<String> {
-    let mut segments = path.split('/').skip_while(|segment| *segment != UPLOADS).skip(1);
-    let name = segments.next()?;
+    let (folders, name) = path.rsplit_once('/')?;
     let (id, _) = name.split_once('_')?;
     Uuid::parse_str(id).ok()?;
-    if segments.next().is_some() || name.contains('%') {
+    if folders.rsplit('/').next() != Some(UPLOADS) || name.contains('%') {
         return None;
     }
     Some(format!("{UPLOADS}/{name}"))
@@ -88,6 +87,7 @@ mod tests {
             format!("https://nyc3.digitaloceanspaces.com/ai-image-detector-dev/{key}?X-Amz-Signature=1"),
             format!("http://blobs.localhost:8080/{key}"),
             format!("http://localhost:8080/blobs/{key}?expires=1&signature=2"),
+            format!("https://s3.example.org/uploads/{key}"),
             format!("  https://ai-image-detector-prod.nyc3.digitaloceanspaces.com//{key} "),
             key.to_owned(),
         ] {

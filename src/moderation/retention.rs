@@ -1,10 +1,13 @@
-//! Uploads that nobody submitted do not stay (row T1).
+//! Uploads that nobody submitted do not stay (row T1), nor does what killed processes left of unfinished writes.
 
 use std::time::Duration;
 
 use touchstone_core::time::Timestamp;
 
 use crate::road::Road;
+
+/// Age at which an unfinished write is nobody's any more: longer than any upload may take.
+const LEFTOVER: Duration = Duration::from_secs(24 * 3600);
 
 /// How many uploads one transaction-free round looks at.
 const ROUND: u64 = 500;
@@ -20,15 +23,15 @@ impl Road {
         loop {
             let expired = self.store().expired_uploads(before, ROUND).await?;
             if expired.is_empty() {
-                return Ok(gone);
+                break;
             }
             for upload in expired {
-                // The row first: a submission that comes this instant finds no upload, rather than one without bytes.
-                if self.store().forget_upload(&upload.object_key).await? {
-                    self.blobs().delete(&upload.object_key).await?;
-                    gone += 1;
-                }
+                // The bytes first: listing marked the upload, so nobody submits it any more, and a crash here lists it again.
+                self.blobs().delete(&upload.object_key).await?;
+                gone += u64::from(self.store().forget_upload(&upload.object_key).await?);
             }
         }
+        self.blobs().remove_leftovers(LEFTOVER).await?;
+        Ok(gone)
     }
 }

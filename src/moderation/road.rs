@@ -8,7 +8,7 @@ use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{organization::Caller, refusal::Refusal};
 use touchstone_store::Store;
 
-use crate::{settings::Settings, trouble::Trouble};
+use crate::{settings::Settings, trouble::{Trouble, chain}};
 
 /// Everything that ingest, judging and delivery share.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Road {
     /// # Errors
     /// Which of them does not, for the log.
     pub async fn health(&self) -> Result<(), String> {
-        self.store().health().await.map_err(|error| format!("database: {error}"))?;
-        self.blobs().health().await.map_err(|error| format!("object store: {error}"))
+        self.store().health().await.map_err(|error| format!("database: {}", chain(&error)))?;
+        self.blobs().health().await.map_err(|error| format!("object store: {}", chain(&error)))
     }
 }

@@ -24,7 +24,7 @@ impl<T, E: Error + 'static> Trouble<T> for Result<T, E> {
 }
 
 fn refusal(error: &(dyn Error + 'static), place: &Location<'_>) -> Refusal {
-    if matches!(error.downcast_ref(), Some(StoreError::Busy)) {
+    if error.downcast_ref().is_some_and(StoreError::is_busy) {
         return Refusal::Busy { retry_after: RETRY_AFTER };
     }
     let reference = Uuid::new_v4().simple().to_string();
@@ -33,7 +33,7 @@ fn refusal(error: &(dyn Error + 'static), place: &Location<'_>) -> Refusal {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

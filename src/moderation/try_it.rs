@@ -29,9 +29,20 @@ impl Road {
         // No key was shown: the caller is the page itself.
         let caller = Caller { organization, key: KeyId(uuid::Uuid::nil()), test: false };
         let presigned = self.presign(&caller, &format!("try-it.{extension}"), None).await?;
-        self.keep(&presigned.file_path, UploadKind::Image(format), body).await?;
-        let options = Options { preview: true, heatmap: Some(HeatmapStyle { overlay: true, normalized: true }), analysis: false };
-        self.submit(Submission { caller, object_key: presigned.file_path, id: None, options, email: None, user_agent: None }).await
+        let object_key = presigned.file_path;
+        let tried = match self.keep(&object_key, UploadKind::Image(format), body).await {
+            Ok(()) => {
+                let options = Options { preview: true, heatmap: Some(HeatmapStyle { overlay: true, normalized: true }), analysis: false };
+                self.submit(Submission { caller, object_key: object_key.clone(), id: None, options, email: None, user_agent: None }).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if tried.is_err() {
+            // Nobody will come back for it, and it would count against the organisation's quota.
+            self.blobs().delete(&object_key).await.trouble()?;
+            self.store().forget_upload(&object_key).await.trouble()?;
+        }
+        tried
     }
 
     async fn try_it_organization(&self) -> Result<Organization, Refusal> {

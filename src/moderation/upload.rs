@@ -92,15 +92,24 @@ impl Road {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
         E: std::error::Error + Send + Sync + 'static,
     {
+        let kind = self.check_upload(name, query, content_type)?;
         let object_key = format!("{UPLOADS}/{name}");
-        let kind = UploadKind::from_file_name(name).ok_or(Refusal::InvalidPresignedUrl)?;
-        self.check_upload_url(&object_key, kind, query)?;
-        check_content_type(kind, content_type)?;
         let upload = self.store().upload(&object_key).await.trouble()?.ok_or(Refusal::UploadRefused { reason: "This upload is no longer waited for." })?;
         if matches!(upload.state, UploadState::Taken | UploadState::Expiring) {
             return Err(Refusal::UploadRefused { reason: "The file was already submitted and can no longer be replaced." });
         }
         self.keep(&object_key, kind, body).await
+    }
+
+    /// Checks what can be checked before a byte of the file is read: the URL's signature and expiry, and the content type.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidPresignedUrl`], [`Refusal::UploadRefused`], [`Refusal::WrongContentType`].
+    pub fn check_upload(&self, name: &str, query: &UploadQuery, content_type: Option<&str>) -> Result<UploadKind, Refusal> {
+        let kind = UploadKind::from_file_name(name).ok_or(Refusal::InvalidPresignedUrl)?;
+        self.check_upload_url(&format!("{UPLOADS}/{name}"), kind, query)?;
+        check_content_type(kind, content_type)?;
+        Ok(kind)
     }
 
     fn check_upload_url(&self, object_key: &str, kind: UploadKind, query: &UploadQuery) -> Result<(), Refusal> {
@@ -121,17 +130,14 @@ impl Road {
         E: std::error::Error + Send + Sync + 'static,
     {
         let uploads = &self.settings().uploads;
-        let most = uploads.most(kind);
-        let stored = match self.blobs().put_stream(object_key, kind.content_type(), body, most).await {
+        let (least, most) = (uploads.min_bytes, uploads.most(kind));
+        let stored = match self.blobs().put_stream(object_key, kind.content_type(), body, least..=most).await {
             Ok(stored) => stored,
+            Err(PutError::TooSmall { .. }) => return Err(Refusal::FileTooSmall { least }),
             Err(PutError::TooLarge { .. }) => return Err(Refusal::FileTooLarge { most }),
             Err(PutError::Stream(_)) => return Err(Refusal::UploadRefused { reason: "The upload was cut off before its end." }),
             Err(error) => return Err(error).trouble(),
         };
-        if stored.size < uploads.min_bytes {
-            self.blobs().delete(object_key).await.trouble()?;
-            return Err(Refusal::FileTooSmall { least: uploads.min_bytes });
-        }
         if !self.store().mark_stored(object_key, stored.size, &stored.etag).await.trouble()? {
             // It was submitted while this body was arriving: the worker judges the version it recorded, or fails.
             return Err(Refusal::UploadRefused { reason: "The file was already submitted and can no longer be replaced." });

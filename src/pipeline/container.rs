@@ -15,7 +15,7 @@ pub(crate) use self::{
     jpeg::{Segment, marker, segments as jpeg_segments},
     png::chunks as png_chunks,
     riff::chunks as riff_chunks,
-    tiff::{entries as tiff_entries, pages as tiff_pages},
+    tiff::{Entry, entries as tiff_entries, exif_entries, first_of_each, pages as tiff_pages},
 };
 
 /// A named piece of a PNG or RIFF file.

@@ -112,6 +112,12 @@ pub struct DocumentRecord {
 }
 
 impl DocumentRecord {
+    /// Whether its status will not change any more.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self.status, DocumentStatus::Done | DocumentStatus::Failed)
+    }
+
     /// One of its pictures.
     #[must_use]
     pub const fn asset(&self, which: Asset) -> &AssetRecord {

@@ -43,3 +43,11 @@ pub enum StoreError {
     #[error("the operating system gave no random bytes: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
 }
+
+impl StoreError {
+    /// Whether it was only a want of room: every place in the queue or every connection was taken.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy | Self::Database(sea_orm::DbErr::ConnectionAcquire(_)))
+    }
+}

@@ -121,6 +121,22 @@ impl Store {
         Ok(true)
     }
 
+    /// Everything is drawn that will be: the job leaves the queue, and a picture that is still pending has failed. `false`: the
+    /// lease was lost and nothing was changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish_drawing(&self, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        if !jobs::hold(&write, lease).await? {
+            return Ok(false);
+        }
+        fail_pictures(&write, document).await?;
+        jobs::remove(&write, lease).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
     /// A pending picture is drawn, or never will be. `false`: the lease was lost and nothing was changed.
     ///
     /// # Errors

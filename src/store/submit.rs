@@ -119,19 +119,18 @@ fn fingerprint(new: &NewDocument, options: &str) -> String {
     hex::encode(hasher.finalize())
 }
 
-/// The document that a retry of this submission already made. One that failed is tried anew, unless its id was chosen: that id
-/// can have only one document.
+/// The document that a retry of this submission already made. With a chosen id it is that id's one document, whenever that was
+/// made (row T3); without, it must be recent (row T17), and one that failed is tried anew.
 async fn replayed(
     write: &DatabaseTransaction,
     new: &NewDocument,
     fingerprint: &str,
     now: Timestamp,
 ) -> Result<Option<DocumentId>, StoreError> {
-    let mut same = document::Entity::find()
-        .filter(document::Column::Fingerprint.eq(fingerprint))
-        .filter(document::Column::CreatedAt.gt((now - new.replay_window).0));
+    let mut same = document::Entity::find().filter(document::Column::Fingerprint.eq(fingerprint));
     if !new.explicit {
-        same = same.filter(document::Column::Status.ne(DocumentStatus::Failed));
+        let recent = document::Column::CreatedAt.gt((now - new.replay_window).0);
+        same = same.filter(recent.and(document::Column::Status.ne(DocumentStatus::Failed)));
     }
     let first = same.order_by_desc(document::Column::CreatedAt).one(write).await?;
     Ok(first.map(|row| DocumentId(row.id)))

@@ -83,9 +83,13 @@ pub(crate) fn split(mut payload: Payload, pace: Pace) -> (impl Future<Output = (
     let pump = async move {
         let deadline = Instant::now() + pace.whole;
         loop {
-            let piece = next(&mut payload, pace, deadline).await;
+            // A reader that has gone, having heard enough, ends the pump at once: whoever sends nothing more is not waited for.
+            let piece = tokio::select! {
+                biased;
+                () = sender.closed() => return,
+                piece = next(&mut payload, pace, deadline) => piece,
+            };
             let last = !matches!(piece, Some(Ok(_)));
-            // A reader that has gone, having heard enough, ends the pump too.
             if sender.send(piece).await.is_err() || last {
                 return;
             }
@@ -147,6 +151,17 @@ mod tests {
         let (pump, body) = split(payload(b"12345").await, PACE);
         let (pieces, ()) = futures::join!(body.collect::<Vec<_>>(), pump);
         assert_eq!(pieces.into_iter().map(|piece| piece.expect("bytes")).collect::<Vec<_>>().concat(), b"12345");
+    }
+
+    #[actix_web::test]
+    async fn a_silent_client_is_not_waited_for_when_nobody_reads_any_more() {
+        let (pump, body) = split(silent().await, Pace { stall: Duration::from_secs(3600), whole: Duration::from_secs(3600) });
+        let reader = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            drop(body);
+        };
+        let both = futures::future::join(pump, reader);
+        timeout(Duration::from_secs(5), both).await.expect("the pump ends with its reader");
     }
 
     #[actix_web::test]

@@ -29,8 +29,10 @@ pub(crate) enum Failure {
     BodyTooLarge(usize),
     /// The body stood still or took too long.
     BodyTooSlow,
-    /// The document has no preview, because none was asked for.
+    /// The document has no preview: none was asked for, or the image could not be judged.
     NoPreview,
+    /// The document's preview could not be drawn.
+    UndrawnPreview,
 }
 
 /// One thing that is wrong with a request, in FastAPI's form.
@@ -100,7 +102,10 @@ impl Failure {
             Self::NoSuchPath => ("Not found", "There is nothing under this path. GET /docs lists what there is."),
             Self::NotAcceptable => ("Not acceptable", "The answer is JSON. Send Accept: application/json, or leave Accept out."),
             Self::BodyTooSlow => ("Request timeout", "The request body did not arrive in time. Send it again."),
-            Self::NoPreview => ("Preview not found", "None was made: generate_preview was false. Submit the image again with true."),
+            Self::NoPreview => {
+                ("Preview not found", "None was made: generate_preview was false, or the image failed. POST /query says whether it failed.")
+            }
+            Self::UndrawnPreview => ("Preview not found", "It could not be drawn. POST /query gives the verdict, which stands without it."),
         };
         (error.into(), detail.into())
     }
@@ -137,7 +142,7 @@ impl ResponseError for Failure {
                 Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NoSuchPath | Self::NoPreview => StatusCode::NOT_FOUND,
+            Self::NoSuchPath | Self::NoPreview | Self::UndrawnPreview => StatusCode::NOT_FOUND,
             Self::WrongMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

@@ -22,22 +22,27 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Reads a body.
+    /// Reads a body. An empty one, or null, is an object without fields: the key may be all there is to say, and come in a header.
     ///
     /// # Errors
     /// 422 when it is no JSON, or JSON but no object.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Failure> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Failure::problem("missing", &["body"], "Field required", Value::Null));
+            return Ok(Self::of(Map::new()));
         }
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(object)) => Ok(Self { object, problems: Vec::new() }),
+            Ok(Value::Object(object)) => Ok(Self::of(object)),
+            Ok(Value::Null) => Ok(Self::of(Map::new())),
             Ok(_) => Err(Failure::problem("model_attributes_type", &["body"], "Input should be a valid dictionary or object", Value::Null)),
             Err(error) => {
                 let msg = format!("JSON decode error: {error}");
                 Err(Failure::problem("json_invalid", &["body", &error.column().to_string()], &msg, Value::Null))
             }
         }
+    }
+
+    const fn of(object: Map<String, Value>) -> Self {
+        Self { object, problems: Vec::new() }
     }
 
     /// The secret under `key`.
@@ -195,13 +200,21 @@ mod tests {
 
     #[test]
     fn a_body_must_be_an_object() {
-        for (body, kind) in
-            [("", "missing"), (" \n", "missing"), ("[]", "model_attributes_type"), ("{", "json_invalid"), ("\u{fffd}", "json_invalid")]
-        {
+        for (body, kind) in [("[]", "model_attributes_type"), ("{", "json_invalid"), ("\u{fffd}", "json_invalid")] {
             assert_eq!(problems(Fields::parse(body.as_bytes()).err().expect("refused"))[0].1, kind, "{body:?}");
         }
         let deep = "[".repeat(100_000);
         assert!(Fields::parse(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_empty_body_is_an_object_that_lacks_what_is_required() {
+        for body in ["", " \n", "null", "{}"] {
+            let mut fields = Fields::parse(body.as_bytes()).expect("an object");
+            assert!(fields.secret().is_none());
+            fields.required_uuid("id");
+            assert_eq!(problems(fields.done().expect_err("refused")), [("body.id".to_owned(), "missing")], "{body:?}");
+        }
     }
 
     #[test]

@@ -11,7 +11,10 @@ use crate::support::{
 };
 
 fn lines(output: &Output) -> Vec<Value> {
-    String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect()
 }
 
 fn stderr(output: &Output) -> String {
@@ -148,7 +151,11 @@ fn admin_commands_print_one_json_object_each() {
     let unknown = run(data.path(), &["admin", "key", "create", "--org", "00000000-0000-4000-8000-000000000000"]);
     assert!(!unknown.status.success());
     assert!(stderr(&unknown).contains("org list"), "the way out: {}", stderr(&unknown));
-    for nonsense in [&["org", "create"][..], &["org", "create", "--name", "x", "--credits", "-1"], &["org", "create", "--name", "x", "--dialect", "klingon"]] {
+    for nonsense in [
+        &["org", "create"][..],
+        &["org", "create", "--name", "x", "--credits", "-1"],
+        &["org", "create", "--name", "x", "--dialect", "klingon"],
+    ] {
         assert_eq!(run(data.path(), &[&["admin"], nonsense].concat()).status.code(), Some(2), "{nonsense:?}");
     }
 }
@@ -202,7 +209,10 @@ async fn every_setting_can_be_set_by_file_and_by_environment_which_wins() {
     client.ask_presign(&[("file_name", "c.jpg")]).await.refused(429, "Too many requests");
     // A list from the environment: its hosts are known, others are foreign.
     client.detect(serde_json::json!({ "url": "https://two.example.org/cat.jpg" })).await.refused(400, "File metadata could not be fetched");
-    client.detect(serde_json::json!({ "url": "https://three.example.org/cat.jpg" })).await.refused(400, "Input URL must point to an upload");
+    client
+        .detect(serde_json::json!({ "url": "https://three.example.org/cat.jpg" }))
+        .await
+        .refused(400, "Input URL must point to an upload");
 }
 
 // T6
@@ -256,7 +266,8 @@ fn without_its_runtime_library_the_server_does_not_start_and_says_what_to_do() {
             assert!(told.contains("make runtime") || told.contains("onnxruntime"), "the way out: {told}");
         }
     }
-    let detect = touchstone(data.path()).env("TOUCHSTONE__PIPELINE__ONNXRUNTIME", "no/such/lib.so").args(["detect", "x.jpg"]).output().unwrap();
+    let detect =
+        touchstone(data.path()).env("TOUCHSTONE__PIPELINE__ONNXRUNTIME", "no/such/lib.so").args(["detect", "x.jpg"]).output().unwrap();
     assert!(!detect.status.success() && stderr(&detect).contains("no/such/lib.so"), "{}", stderr(&detect));
 }
 

@@ -38,7 +38,8 @@ async fn submit_until_it_dies(client: Client, promises: Arc<Mutex<Promises>>, se
 
 /// `None` when the server was gone before it had answered all of it.
 async fn try_upload(client: &Client, seed: u64) -> Option<Upload> {
-    let answer = client.http.get(format!("{}/get-presigned-url?file_name=photo.jpg", client.url)).header("apikey", &client.key).send().await.ok()?;
+    let answer =
+        client.http.get(format!("{}/get-presigned-url?file_name=photo.jpg", client.url)).header("apikey", &client.key).send().await.ok()?;
     let body: Value = answer.error_for_status().ok()?.json().await.ok()?;
     let text = |name: &str| body[name].as_str().unwrap().to_owned();
     let upload = Upload { url: text("presigned_url"), path: text("file_path"), document_id: text("document_id") };
@@ -71,8 +72,9 @@ async fn nothing_accepted_is_lost_and_nothing_is_charged_twice() {
         let server = Process::serve(data.path(), &settings);
         let client = key.as_ref().map_or_else(|| server.demo(), |key: &String| server.client(key));
         key = Some(client.key.clone());
-        let clients: Vec<_> =
-            (0..CLIENTS).map(|number| tokio::spawn(submit_until_it_dies(client.clone(), promises.clone(), kill * CLIENTS + number))).collect();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| tokio::spawn(submit_until_it_dies(client.clone(), promises.clone(), kill * CLIENTS + number)))
+            .collect();
         // Moments spread from the first request to well into the work.
         tokio::time::sleep(Duration::from_millis(30 + kill * 97 % 900)).await;
         server.kill();

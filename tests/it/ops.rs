@@ -60,8 +60,13 @@ async fn logs_are_json_with_request_ids_and_hold_no_secret() {
     assert_eq!(client.get(&link).await.status, 200);
     client.with_key("wrong-key-of-somebody").get_keyed("/check-user-credits").await.refused(403, "User verification failed");
     let upload = client.presign("photo.jpg").await;
-    client.put(&upload.url.replace("signature=", "signature=0"), "image/jpeg", pictures::jpeg(1).into()).await.refused(403, "Image upload failed");
-    let id = client.send(client.request(reqwest::Method::GET, "/check-user-credits").header("apikey", &client.key).header("x-request-id", "find-me-7")).await;
+    client
+        .put(&upload.url.replace("signature=", "signature=0"), "image/jpeg", pictures::jpeg(1).into())
+        .await
+        .refused(403, "Image upload failed");
+    let id = client
+        .send(client.request(reqwest::Method::GET, "/check-user-credits").header("apikey", &client.key).header("x-request-id", "find-me-7"))
+        .await;
     assert_eq!(id.header("x-request-id"), "find-me-7");
     let entries = eventually("the log line of the last request", Duration::from_secs(5), || async {
         let entries = server.log_entries();
@@ -73,7 +78,10 @@ async fn logs_are_json_with_request_ids_and_hold_no_secret() {
     assert_eq!(strange, [""; 0], "every line is JSON");
     assert!(entries.iter().all(|entry| entry["timestamp"].is_string() && entry["level"].is_string()));
     let answered: Vec<&Value> = entries.iter().filter(|entry| entry["message"] == "answered").collect();
-    assert!(answered.len() > 5 && answered.iter().all(|entry| entry["span"]["id"].as_str().is_some_and(|id| !id.is_empty())), "{answered:?}");
+    assert!(
+        answered.len() > 5 && answered.iter().all(|entry| entry["span"]["id"].as_str().is_some_and(|id| !id.is_empty())),
+        "{answered:?}"
+    );
 
     let signatures: Vec<String> = [&link, &upload.url].iter().map(|url| url.rsplit("signature=").next().unwrap().to_owned()).collect();
     for secret in [client.key.as_str(), "wrong-key-of-somebody", signatures[0].as_str(), signatures[1].as_str()] {

@@ -47,7 +47,10 @@ fn tell(seen: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<&str> {
         let counts: Vec<String> = statuses.iter().map(|(status, count)| format!("{status}×{count}")).collect();
         println!("{operation:<34} {}", counts.join("  "));
     }
-    seen.iter().filter(|(_, statuses)| !statuses.keys().any(|status| status.starts_with('2'))).map(|(operation, _)| operation.as_str()).collect()
+    seen.iter()
+        .filter(|(_, statuses)| !statuses.keys().any(|status| status.starts_with('2')))
+        .map(|(operation, _)| operation.as_str())
+        .collect()
 }
 
 // T14, T16

@@ -57,7 +57,9 @@ async fn the_sdk_goes_the_whole_road() {
 async fn the_sdk_shows_its_user_why_it_was_refused() {
     let app = TestApp::spawn();
     let client = app.client().await;
-    let Some(seen) = run(&app, "nonsense", &[("photo.jpg", pictures::jpeg(1))]) else { return skip(NAME, "TOUCHSTONE_TEST_VENV is not set") };
+    let Some(seen) = run(&app, "nonsense", &[("photo.jpg", pictures::jpeg(1))]) else {
+        return skip(NAME, "TOUCHSTONE_TEST_VENV is not set");
+    };
     assert_eq!(seen["results"]["photo.jpg"], json!({ "raised": "PresignError", "message": "User verification failed" }));
     assert_eq!(seen["credits"]["raised"], "CreditCheckError");
     assert_eq!(seen["credits"]["message"], "User verification failed");

@@ -80,7 +80,8 @@ fn every_library_that_reaches_outside_has_one_holder() {
 #[test]
 fn the_workspace_is_what_the_table_of_walls_knows() {
     let root_manifest = manifest(".");
-    let members: BTreeSet<&str> = root_manifest["workspace"]["members"].as_array().unwrap().iter().map(|member| member.as_str().unwrap()).collect();
+    let members: BTreeSet<&str> =
+        root_manifest["workspace"]["members"].as_array().unwrap().iter().map(|member| member.as_str().unwrap()).collect();
     assert_eq!(members, WALLS.iter().map(|(folder, _)| *folder).collect());
     for folder in std::fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
         assert!(folder.join("Cargo.toml").exists() && folder.join("lib.rs").exists(), "{} is no crate", folder.display());
@@ -180,7 +181,8 @@ fn nothing_names_a_package_registry_or_a_place_on_one_machine() {
             assert!(!text.contains(host.as_str()), "{} names {host}", path.display());
         }
         for place in places {
-            let found = text.match_indices(place).any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || "._-*}".contains(c)));
+            let found =
+                text.match_indices(place).any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || "._-*}".contains(c)));
             assert!(!found, "{} names {place}", path.display());
         }
     }
@@ -212,7 +214,8 @@ fn every_folder_tells_its_visitor_what_it_is() {
 
 #[test]
 fn nothing_is_visible_at_the_top_but_what_the_plan_names() {
-    let allowed = ["Cargo.toml", "Cargo.lock", "Makefile", "config.toml", "README.md", "LICENSE", "src", "plugins", "migrations", "models", "tests"];
+    let allowed =
+        ["Cargo.toml", "Cargo.lock", "Makefile", "config.toml", "README.md", "LICENSE", "src", "plugins", "migrations", "models", "tests"];
     let aside = ["target", "data"];
     let found: BTreeMap<String, bool> = std::fs::read_dir(root())
         .unwrap()

@@ -1,3 +1,5 @@
+//! Which finding decides a verdict, over everything that the stages can say together.
+
 use super::*;
 
 const CARD: Thresholds = Thresholds { ai: 0.5, unsure_low: 0.4, unsure_high: 0.6 };

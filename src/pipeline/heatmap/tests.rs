@@ -1,3 +1,5 @@
+//! What a heatmap looks like for patches that these tests make up (row T7).
+
 use bytes::Bytes;
 use image::{Rgb, RgbImage};
 use touchstone_core::{media::Format, verdict::ImageFacts};

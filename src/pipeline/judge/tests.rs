@@ -1,3 +1,5 @@
+//! The stages together, on the tiny model: which of them run, who decides, and whose fault a failure is.
+
 use super::*;
 use crate::{
     infer::{Batch, Infer, Scores},

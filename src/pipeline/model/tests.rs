@@ -1,3 +1,5 @@
+//! What a model card says once it is read, and how each mistake in one is named.
+
 use super::*;
 
 const CARD: &str = r#"

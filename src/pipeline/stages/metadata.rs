@@ -8,6 +8,7 @@
 mod editor;
 mod exif;
 mod fields;
+mod gathered;
 mod generator;
 mod iptc;
 mod png_text;

@@ -1,5 +1,7 @@
 //! T14, T16: health, documentation, and what every answer has in common.
 
+use std::time::Instant;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -46,13 +48,9 @@ async fn the_documentation_is_served_for_people_and_machines() {
     }
     let document = client.get("/openapi.json").await.ok();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
-    for (path, method) in [
-        ("/get-presigned-url", "get"),
-        ("/detect", "post"),
-        ("/query", "post"),
-        ("/check-user-credits", "get"),
-        ("/health", "get"),
-    ] {
+    for (path, method) in
+        [("/get-presigned-url", "get"), ("/detect", "post"), ("/query", "post"), ("/check-user-credits", "get"), ("/health", "get")]
+    {
         assert!(document["paths"][path][method].is_object(), "{method} {path}");
     }
 }
@@ -61,7 +59,9 @@ async fn the_documentation_is_served_for_people_and_machines() {
 fn bare(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
-            if object.get("type") == Some(&json!("object")) && !["properties", "additionalProperties", "oneOf", "allOf", "anyOf"].iter().any(|key| object.contains_key(*key)) {
+            if object.get("type") == Some(&json!("object"))
+                && !["properties", "additionalProperties", "oneOf", "allOf", "anyOf"].iter().any(|key| object.contains_key(*key))
+            {
                 found.push(path.to_owned());
             }
             for (key, inner) in object.iter().filter(|(key, _)| *key != "example" && *key != "examples") {
@@ -108,7 +108,9 @@ async fn unknown_paths_and_wrong_methods_are_told_in_the_same_shape() {
 async fn only_who_excludes_json_gets_406() {
     let app = TestApp::spawn();
     let client = app.demo();
-    let ask = |accept: &'static str| client.send(client.request(Method::GET, "/check-user-credits").header("apikey", &client.key).header("accept", accept));
+    let ask = |accept: &'static str| {
+        client.send(client.request(Method::GET, "/check-user-credits").header("apikey", &client.key).header("accept", accept))
+    };
     for accept in ["text/html", "image/png", "application/json;q=0"] {
         assert_eq!(ask(accept).await.status, 406, "{accept}");
     }
@@ -137,6 +139,8 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
         (config.http.keyless_per_second, config.http.keyless_burst) = (5, 6);
     });
     let (ann, bob) = (app.client().await, app.client().await);
+    // So many pass at most: the burst, and what comes back while the requests are under way.
+    let most = |burst: u64, rate: u64, begun: Instant| usize::try_from(burst + rate * (begun.elapsed().as_secs() + 1)).unwrap();
     let refused = |answers: &[crate::support::Answer]| {
         let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
         for answer in &refused {
@@ -146,12 +150,16 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
         refused.len()
     };
     let path = "/get-presigned-url?file_name=photo.jpg";
-    let keyed = futures::future::join_all((0..8).map(|_| ann.get_keyed(path))).await;
-    assert!((4..=5).contains(&refused(&keyed)), "{}", refused(&keyed));
+    let begun = Instant::now();
+    let keyed = futures::future::join_all((0..12).map(|_| ann.get_keyed(path))).await;
+    let passed = keyed.len() - refused(&keyed);
+    assert!((3..=most(3, 1, begun)).contains(&passed), "{passed}");
     assert_eq!(bob.get_keyed(path).await.status, 200, "each organisation for itself");
     let unknown = json!({ "id": uuid::Uuid::new_v4() });
-    let keyless = futures::future::join_all((0..16).map(|_| ann.post("/query", &unknown))).await;
-    assert!((6..=10).contains(&refused(&keyless)), "{}", refused(&keyless));
+    let begun = Instant::now();
+    let keyless = futures::future::join_all((0..40).map(|_| ann.post("/query", &unknown))).await;
+    let passed = keyless.len() - refused(&keyless);
+    assert!((6..=most(6, 5, begun)).contains(&passed), "{passed}");
 }
 
 // T16

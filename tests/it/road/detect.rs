@@ -47,7 +47,8 @@ async fn a_url_is_needed_and_must_name_an_upload() {
     for url in ["", "   ", "no url at all", "http://"] {
         client.detect(json!({ "url": url })).await.refused(400, "Input URL cannot be empty");
     }
-    for url in ["https://example.com/cat.jpg", "ftp://example.com/cat.jpg", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd"] {
+    for url in ["https://example.com/cat.jpg", "ftp://example.com/cat.jpg", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd"]
+    {
         let answer = client.detect(json!({ "url": url })).await;
         assert_eq!(answer.status, 400, "{url}");
         if url.starts_with("http") {
@@ -175,7 +176,9 @@ async fn wrong_types_and_bodies_that_are_no_object_are_unprocessable() {
     let client = app.client().await;
     let upload = client.upload("photo.jpg", pictures::jpeg(1)).await;
     let url = Client::vendor_url(&upload);
-    for (field, value) in [("generate_preview", json!(17)), ("email", json!(["a"])), ("model", json!(3)), ("id", json!({})), ("key", json!(5))] {
+    for (field, value) in
+        [("generate_preview", json!(17)), ("email", json!(["a"])), ("model", json!(3)), ("id", json!({})), ("key", json!(5))]
+    {
         let mut body = json!({ "url": url, "key": client.key });
         body[field] = value;
         assert_eq!(client.post("/detect", &body).await.unprocessable(), [field]);

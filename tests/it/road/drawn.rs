@@ -5,7 +5,7 @@ use std::time::Duration;
 use image::{DynamicImage, GenericImageView, ImageFormat};
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp, app::Org, forge, pictures};
+use crate::support::{Client, TestApp, app::Org, client::with_query as with, forge, pictures};
 
 /// Follows a link of an answer and decodes what is there.
 async fn picture(client: &Client, url: &Value) -> (DynamicImage, ImageFormat) {
@@ -36,7 +36,8 @@ async fn an_overlay_is_the_picture_itself_in_other_colours() {
     let overlay = overlay.to_rgb8();
     assert_ne!(overlay.as_raw(), original.as_raw());
     // The picture shows through: its bright and dark places stay brighter and darker.
-    let luma = |picture: &image::RgbImage| picture.pixels().map(|p| f64::from(p[0]) + f64::from(p[1]) + f64::from(p[2])).collect::<Vec<_>>();
+    let luma =
+        |picture: &image::RgbImage| picture.pixels().map(|p| f64::from(p[0]) + f64::from(p[1]) + f64::from(p[2])).collect::<Vec<_>>();
     assert!(correlation(&luma(&original), &luma(&overlay)) > 0.3, "{}", correlation(&luma(&original), &luma(&overlay)));
 }
 
@@ -126,15 +127,6 @@ async fn previews_come_unless_refused_and_in_the_older_dialect_only_when_asked_f
     }
 }
 
-/// A link with one of its query's values changed.
-fn with(url: &str, name: &str, value: &str) -> String {
-    let mut url = url::Url::parse(url).unwrap();
-    let pairs: Vec<(String, String)> =
-        url.query_pairs().map(|(k, v)| if k == name { (k.into(), value.to_owned()) } else { (k.into(), v.into()) }).collect();
-    url.query_pairs_mut().clear().extend_pairs(pairs);
-    url.into()
-}
-
 // T10
 #[tokio::test]
 async fn a_link_opens_one_picture_and_nothing_else() {
@@ -143,7 +135,10 @@ async fn a_link_opens_one_picture_and_nothing_else() {
     let seen = client.judge("castle.png", pictures::generated_png(1)).await;
     let other = client.judge("castle.png", pictures::generated_png(2)).await;
     let (map, preview) = (seen["result_details"]["heatmap_url"].as_str().unwrap(), seen["preview_url"].as_str().unwrap());
-    assert!(map.starts_with(&format!("{}/heatmap/", client.url)) && preview.starts_with(&format!("{}/preview/", client.url)), "{map} {preview}");
+    assert!(
+        map.starts_with(&format!("{}/heatmap/", client.url)) && preview.starts_with(&format!("{}/preview/", client.url)),
+        "{map} {preview}"
+    );
     let (bare, query) = map.split_once('?').unwrap();
     let (id, other_id) = (seen["id"].as_str().unwrap(), other["id"].as_str().unwrap());
     for wrong in [

@@ -39,7 +39,9 @@ async fn an_upload_url_comes_with_the_stored_key_and_a_correlation_id() {
 async fn an_upload_url_lives_an_hour_or_as_long_as_asked_within_bounds() {
     let app = TestApp::spawn();
     let client = app.client().await;
-    for (asked, expected) in [(None, 3600), (Some("600"), 600), (Some("1"), 60), (Some("-5"), 60), (Some("0"), 60), (Some("999999"), 86_400)] {
+    for (asked, expected) in
+        [(None, 3600), (Some("600"), 600), (Some("1"), 60), (Some("-5"), 60), (Some("0"), 60), (Some("999999"), 86_400)]
+    {
         let mut query = vec![("file_name", "photo.png")];
         query.extend(asked.map(|seconds| ("expiration", seconds)));
         let answer = client.ask_presign(&query).await.ok();

@@ -47,9 +47,23 @@ async fn a_verdict_has_every_field_of_the_text() {
     assert!((0.0..=100.0).contains(&result), "{result}");
     let details = &seen["result_details"];
     for field in [
-        "is_valid", "detection_step", "final_result", "confidence", "final_label_confidence", "metadata", "metadata_basic_source", "ocr",
-        "ml_model", "synthid", "warnings", "heatmap_status", "heatmap_url", "analysis_results_status", "analysis_results",
-        "analysis_result_status", "analysis_result",
+        "is_valid",
+        "detection_step",
+        "final_result",
+        "confidence",
+        "final_label_confidence",
+        "metadata",
+        "metadata_basic_source",
+        "ocr",
+        "ml_model",
+        "synthid",
+        "warnings",
+        "heatmap_status",
+        "heatmap_url",
+        "analysis_results_status",
+        "analysis_results",
+        "analysis_result_status",
+        "analysis_result",
     ] {
         assert!(details.get(field).is_some(), "no {field} in {:?}", keys(details));
     }

@@ -40,7 +40,11 @@ async fn a_record_that_names_a_generator_decides_at_step_one() {
     assert_eq!((&details["detection_step"], &details["final_result"]), (&json!(1), &json!("AI Generated")), "{seen}");
     assert_eq!((&details["ocr"], &details["ml_model"]), (&Value::Null, &Value::Null), "what did not look says nothing");
     assert!(seen["result"].as_f64().unwrap() > 90.0, "{seen}");
-    assert!(details["metadata"].to_string().contains("Stable Diffusion") || details["metadata_basic_source"].to_string().contains("Stable Diffusion"), "{details}");
+    assert!(
+        details["metadata"].to_string().contains("Stable Diffusion")
+            || details["metadata_basic_source"].to_string().contains("Stable Diffusion"),
+        "{details}"
+    );
     // T7: the model still ran, for the map alone.
     assert_eq!(details["heatmap_status"], "ready", "{details}");
 }

@@ -25,7 +25,11 @@ impl Answer {
     fn keeps_the_shape(&self) {
         if self.status >= 400 {
             let body = self.json();
-            assert!(body["error"].as_str().is_some_and(|sentence| !sentence.is_empty()), "{} without an error sentence: {body}", self.status);
+            assert!(
+                body["error"].as_str().is_some_and(|sentence| !sentence.is_empty()),
+                "{} without an error sentence: {body}",
+                self.status
+            );
             let detail = &body["detail"];
             assert!(detail.is_string() || detail.is_array(), "{} without a detail: {body}", self.status);
             if self.status == 422 {
@@ -72,7 +76,9 @@ impl Answer {
     #[track_caller]
     pub(crate) fn unprocessable(&self) -> Vec<String> {
         assert_eq!(self.status, 422, "{}", self.text());
-        let last = |entry: &Value| entry["loc"].as_array().and_then(|path| path.last()).map_or(String::new(), |name| name.as_str().unwrap_or_default().to_owned());
+        let last = |entry: &Value| {
+            entry["loc"].as_array().and_then(|path| path.last()).map_or(String::new(), |name| name.as_str().unwrap_or_default().to_owned())
+        };
         self.json()["detail"].as_array().unwrap().iter().map(last).collect()
     }
 }

@@ -136,7 +136,10 @@ impl TestApp {
     /// Waits until no job is left.
     pub(crate) async fn idle(&self) {
         let store = self.store().await;
-        eventually("the queue to be empty", std::time::Duration::from_secs(120), || async { (store.backlog().await.unwrap() == 0).then_some(()) }).await;
+        eventually("the queue to be empty", std::time::Duration::from_secs(120), || async {
+            (store.backlog().await.unwrap() == 0).then_some(())
+        })
+        .await;
     }
 }
 
@@ -156,7 +159,7 @@ async fn run(folder: std::path::PathBuf, plan: Plan, tell: mpsc::Sender<Started>
     let config = configure(&folder, &database, plan.change);
     let app = App::build(config.clone(), plan.roles).await.unwrap();
     let demo_key = app.demo.as_ref().map(|demo| demo.key.expose_secret().to_owned()).unwrap_or_default();
-    let url = format!("http://{}", app.address());
+    let url = format!("http://{}", app.address().expect("the API is among its roles"));
     tell.send(Started { url, config, demo_key, database: database.clone() }).unwrap();
     app.run_until(stop).await.unwrap();
     let mut complaints = audit::complaints(&database).await;

@@ -43,6 +43,18 @@ pub(crate) fn content_type(name: &str) -> &'static str {
     }
 }
 
+/// A URL with one parameter of its query changed.
+pub(crate) fn with_query(url: &str, name: &str, value: &str) -> String {
+    let mut url = url::Url::parse(url).unwrap();
+    let changed = |(key, old): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
+        let value = if key == name { value.to_owned() } else { old.into_owned() };
+        (key.into_owned(), value)
+    };
+    let pairs: Vec<(String, String)> = url.query_pairs().map(changed).collect();
+    url.query_pairs_mut().clear().extend_pairs(pairs);
+    url.into()
+}
+
 impl Client {
     pub(crate) fn new(url: &str, key: &str, organization: &str) -> Self {
         Self { url: url.to_owned(), key: key.to_owned(), organization: organization.to_owned(), http: http() }

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::{
-    DynamicImage, ExtendedColorType, Frame, ImageBuffer, ImageEncoder, Luma, Rgb, Rgba, RgbaImage, RgbImage,
+    DynamicImage, ExtendedColorType, Frame, ImageBuffer, ImageEncoder, Luma, Rgb, RgbImage, Rgba, RgbaImage,
     codecs::{bmp::BmpEncoder, gif::GifEncoder, jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder, webp::WebPEncoder},
 };
 
@@ -98,7 +98,8 @@ pub(crate) fn png16(seed: u64) -> Vec<u8> {
 
 pub(crate) fn png_gray16(seed: u64) -> Vec<u8> {
     let wide = scene(200, 150, seed);
-    let picture: ImageBuffer<Luma<u16>, Vec<u16>> = ImageBuffer::from_fn(200, 150, |x, y| Luma([u16::from(wide.get_pixel(x, y).0[0]) * 257]));
+    let picture: ImageBuffer<Luma<u16>, Vec<u16>> =
+        ImageBuffer::from_fn(200, 150, |x, y| Luma([u16::from(wide.get_pixel(x, y).0[0]) * 257]));
     dynamic(&DynamicImage::ImageLuma16(picture), image::ImageFormat::Png)
 }
 

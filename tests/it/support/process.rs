@@ -168,10 +168,8 @@ fn collect(pipe: impl Read + Send + 'static, tell: Option<mpsc::Sender<String>>)
     let shared = text.clone();
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            if let Some(address) = listening(&line) {
-                if let Some(tell) = &tell {
-                    tell.send(address).expect("the starter waits for the address");
-                }
+            if let (Some(tell), Some(address)) = (&tell, listening(&line)) {
+                tell.send(address).expect("the starter waits for the address");
             }
             let mut text = shared.lock().unwrap();
             text.push_str(&line);
@@ -181,8 +179,12 @@ fn collect(pipe: impl Read + Send + 'static, tell: Option<mpsc::Sender<String>>)
     text
 }
 
-/// The base URL in the line that says the server listens.
+/// The base URL in the line that says the server listens; empty where a node that serves no HTTP says it is at work.
 fn listening(line: &str) -> Option<String> {
     let entry: Value = serde_json::from_str(line).ok()?;
-    (entry["message"] == "touchstone is listening").then(|| format!("http://{}", entry["address"].as_str().unwrap_or_default()))
+    match entry["message"].as_str()? {
+        "touchstone is listening" => Some(format!("http://{}", entry["address"].as_str()?)),
+        "touchstone is at work, without the API" => Some(String::new()),
+        _ => None,
+    }
 }

@@ -1,8 +1,13 @@
-//! EXIF: the few text fields in which programs and cameras sign their work.
+//! EXIF: the few text fields in which programs and cameras sign their work, read straight out of the directories.
+//!
+//! No library reads them: those at hand copy every entry of every directory first, which a block of repeated, overlapping entries turns
+//! into gigabytes.
 
-use exif::{Exif, In, Reader, Tag, Value};
-
-use super::fields::{Field, LONGEST, Place, bounded};
+use super::{
+    fields::Place,
+    gathered::{Gathered, bounded},
+};
+use crate::container::{self, Entry};
 
 /// Tag numbers, whichever directory they turn up in: some generators put Exif tags into the first one.
 const NAMED: [(u16, &str); 13] = [
@@ -22,38 +27,32 @@ const NAMED: [(u16, &str); 13] = [
 ];
 
 /// Fields of an EXIF block, with or without JPEG's prefix.
-pub(super) fn fields(block: &[u8]) -> Vec<Field> {
-    let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
-    read(bounded(block).to_vec())
+pub(super) fn gather(block: &[u8], into: &mut Gathered) {
+    gather_tiff(bounded(block.strip_prefix(b"Exif\0\0").unwrap_or(block)), into);
 }
 
 /// Fields of a whole TIFF file, which is one EXIF block; its values may lie anywhere in it.
-pub(super) fn tiff_fields(file: &[u8]) -> Vec<Field> {
-    read(file.to_vec())
+pub(super) fn gather_tiff(file: &[u8], into: &mut Gathered) {
+    let tags = NAMED.map(|(tag, _)| tag);
+    let first = container::first_of_each(container::tiff_entries(file), &tags);
+    let below = container::first_of_each(container::exif_entries(file), &tags);
+    for entry in first.iter().chain(&below) {
+        let name = NAMED.iter().find(|(tag, _)| *tag == entry.tag).map(|(_, name)| *name);
+        if let Some(name) = name.filter(|_| !into.is_full()) {
+            into.keep(Place::Exif, name, text(entry, into.longest()));
+        }
+    }
 }
 
-fn read(block: Vec<u8>) -> Vec<Field> {
-    let read = Reader::new().continue_on_error(true).read_raw(block).or_else(|error| error.distill_partial_result(|_| {}));
-    // A block that cannot be read at all says nothing: that is common, and no reason to stop looking elsewhere.
-    read.map_or_else(|_| Vec::new(), |exif| named(&exif))
-}
-
-fn named(exif: &Exif) -> Vec<Field> {
-    let of_the_picture = exif.fields().filter(|field| field.ifd_num == In::PRIMARY);
-    of_the_picture.filter_map(|field| Some(Field::new(Place::Exif, name(field.tag)?, text(&field.value)))).collect()
-}
-
-fn name(tag: Tag) -> Option<&'static str> {
-    NAMED.iter().find(|(number, _)| *number == tag.number()).map(|(_, name)| *name)
-}
-
-/// A value as text. Numbers are only asked for being there.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Ascii(parts) => parts.iter().map(|part| String::from_utf8_lossy(bounded(part))).collect(),
-        Value::Undefined(data, _) => comment(bounded(data)),
+/// A value as text, no more than so many bytes of it. Numbers are only asked for being there.
+fn text(entry: &Entry<'_>, longest: usize) -> String {
+    let data = entry.data.get(..longest).unwrap_or(entry.data);
+    match entry.kind {
+        // Several texts are separated by zeros, and the last is ended by one.
+        Entry::ASCII => data.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect(),
+        Entry::UNDEFINED => comment(data),
         // Windows' fields are UTF-16 in bytes.
-        Value::Byte(data) => utf16(bounded(data), false),
+        Entry::BYTE => utf16(data, false),
         _ => "number".to_owned(),
     }
 }
@@ -71,6 +70,6 @@ fn comment(data: &[u8]) -> String {
 
 fn utf16(data: &[u8], big: bool) -> String {
     let unit = |pair: &[u8]| if big { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) };
-    let units = data.chunks_exact(2).map(unit).take_while(|unit| *unit != 0).take(LONGEST);
+    let units = data.chunks_exact(2).map(unit).take_while(|unit| *unit != 0);
     char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }

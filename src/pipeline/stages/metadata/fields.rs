@@ -2,14 +2,8 @@
 
 use touchstone_core::media::Format;
 
-use super::{exif, iptc, png_text, xmp};
-use crate::container::{self, marker};
-
-/// Most bytes of one EXIF block, XMP packet, IPTC block or text that are looked at.
-pub(super) const LONGEST: usize = 512 * 1024;
-
-/// Most fields of one file that are kept.
-const MOST: usize = 1_000;
+use super::{exif, gathered::Gathered, iptc, png_text, xmp};
+use crate::container::{self, Chunk, Segment, marker};
 
 /// Which kind of record a field comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,63 +50,71 @@ impl Field {
 
 /// The records of a file as fields. Damaged records give what can be read of them.
 pub(super) fn gather(bytes: &[u8], format: Format) -> Vec<Field> {
-    let mut fields = match format {
-        Format::Jpeg => jpeg(bytes),
-        Format::Png => container::png_chunks(bytes).flat_map(|chunk| png_text::fields(&chunk)).take(MOST).collect(),
-        Format::WebP => webp(bytes),
-        Format::Tiff => tiff(bytes),
-        Format::Gif | Format::Bmp => Vec::new(),
-    };
-    fields.truncate(MOST);
-    fields
+    let mut gathered = Gathered::new();
+    let into = &mut gathered;
+    match format {
+        Format::Jpeg => {
+            let header = container::jpeg_segments(bytes).take_while(|segment| segment.marker != marker::SOS);
+            each(header, into, jpeg);
+        }
+        Format::Png => each(container::png_chunks(bytes), into, png_text::gather),
+        Format::WebP => each(container::riff_chunks(bytes), into, webp),
+        Format::Tiff => tiff(bytes, into),
+        Format::Gif | Format::Bmp => {}
+    }
+    gathered.into_fields()
 }
 
-/// The beginning of a block, as much as is looked at.
-pub(super) fn bounded(data: &[u8]) -> &[u8] {
-    data.get(..LONGEST).unwrap_or(data)
+/// Reads piece after piece until nothing more would be kept.
+fn each<T>(pieces: impl Iterator<Item = T>, into: &mut Gathered, read: impl Fn(&T, &mut Gathered)) {
+    for piece in pieces {
+        if into.is_full() {
+            break;
+        }
+        read(&piece, into);
+    }
 }
 
-fn jpeg(bytes: &[u8]) -> Vec<Field> {
-    container::jpeg_segments(bytes)
-        .take_while(|segment| segment.marker != marker::SOS)
-        .flat_map(|segment| match segment.marker {
-            marker::APP1 => app1(segment.data),
-            marker::APP13 => segment.data.strip_prefix(b"Photoshop 3.0\0").map(iptc::fields).unwrap_or_default(),
-            marker::COM => vec![Field::new(Place::Comment, "Comment", String::from_utf8_lossy(segment.data))],
-            _ => Vec::new(),
-        })
-        .take(MOST)
-        .collect()
+fn jpeg(segment: &Segment<'_>, into: &mut Gathered) {
+    match segment.marker {
+        marker::APP1 => app1(segment.data, into),
+        marker::APP13 => {
+            if let Some(resources) = segment.data.strip_prefix(b"Photoshop 3.0\0") {
+                iptc::gather(resources, into);
+            }
+        }
+        marker::COM => into.keep_bytes(Place::Comment, "Comment", segment.data),
+        _ => {}
+    }
 }
 
 /// JPEG's first application segment: Exif or XMP, told apart by how it begins.
-pub(super) fn app1(data: &[u8]) -> Vec<Field> {
+pub(super) fn app1(data: &[u8], into: &mut Gathered) {
     if let Some(block) = data.strip_prefix(b"Exif\0\0") {
-        return exif::fields(block);
+        exif::gather(block, into);
+    } else if let Some(packet) = data.strip_prefix(b"http://ns.adobe.com/xap/1.0/\0") {
+        xmp::gather(packet, into);
     }
-    data.strip_prefix(b"http://ns.adobe.com/xap/1.0/\0").map(xmp::fields).unwrap_or_default()
 }
 
-fn webp(bytes: &[u8]) -> Vec<Field> {
-    container::riff_chunks(bytes)
-        .flat_map(|chunk| match &chunk.name {
-            b"EXIF" => exif::fields(chunk.data),
-            b"XMP " => xmp::fields(chunk.data),
-            _ => Vec::new(),
-        })
-        .take(MOST)
-        .collect()
+fn webp(chunk: &Chunk<'_>, into: &mut Gathered) {
+    match &chunk.name {
+        b"EXIF" => exif::gather(chunk.data, into),
+        b"XMP " => xmp::gather(chunk.data, into),
+        _ => {}
+    }
 }
 
-fn tiff(bytes: &[u8]) -> Vec<Field> {
+fn tiff(bytes: &[u8], into: &mut Gathered) {
     const XMP: u16 = 700;
     const IPTC: u16 = 33_723;
     const PHOTOSHOP: u16 = 34_377;
-    let beside = container::tiff_entries(bytes).into_iter().flat_map(|(tag, data)| match tag {
-        XMP => xmp::fields(data),
-        IPTC => iptc::datasets(data),
-        PHOTOSHOP => iptc::fields(data),
-        _ => Vec::new(),
-    });
-    exif::tiff_fields(bytes).into_iter().chain(beside).collect()
+    exif::gather_tiff(bytes, into);
+    for entry in container::first_of_each(container::tiff_entries(bytes), &[XMP, IPTC, PHOTOSHOP]) {
+        match entry.tag {
+            XMP => xmp::gather(entry.data, into),
+            IPTC => iptc::gather_datasets(entry.data, into),
+            _ => iptc::gather(entry.data, into),
+        }
+    }
 }

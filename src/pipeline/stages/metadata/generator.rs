@@ -180,7 +180,8 @@ fn starts_with(text: &str, prefix: &str) -> bool {
 
 /// Five groups of hexadecimal digits.
 fn is_uuid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
+    // No more groups than tell that there are too many.
+    let groups: Vec<&str> = text.split('-').take(6).collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
         && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

@@ -1,19 +1,20 @@
 //! IPTC-IIM inside Photoshop's image resources: credit, source and program.
 
-use super::fields::{Field, Place, bounded};
+use super::{
+    fields::Place,
+    gathered::{Gathered, bounded},
+};
 
 /// Fields of a run of Photoshop resources (`8BIM`).
-pub(super) fn fields(resources: &[u8]) -> Vec<Field> {
+pub(super) fn gather(resources: &[u8], into: &mut Gathered) {
     const IPTC: u16 = 0x0404;
     let mut rest = bounded(resources);
-    let mut fields = Vec::new();
     while let Some((id, data, after)) = resource(rest) {
         if id == IPTC {
-            fields.extend(datasets(data));
+            gather_datasets(data, into);
         }
         rest = after;
     }
-    fields
 }
 
 /// One resource: its number, its data, and what follows it.
@@ -30,18 +31,16 @@ fn resource(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 }
 
 /// Fields of a run of IIM datasets. Only the short form of lengths occurs in text.
-pub(super) fn datasets(bytes: &[u8]) -> Vec<Field> {
+pub(super) fn gather_datasets(bytes: &[u8], into: &mut Gathered) {
     let mut rest = bounded(bytes);
-    let mut fields = Vec::new();
     while let [0x1C, record, dataset, high, low, after @ ..] = rest {
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         let Some((value, next)) = after.split_at_checked(length) else { break };
         if let Some(name) = name(*record, *dataset) {
-            fields.push(Field::new(Place::Iptc, name, String::from_utf8_lossy(value)));
+            into.keep_bytes(Place::Iptc, name, value);
         }
         rest = next;
     }
-    fields
 }
 
 const fn name(record: u8, dataset: u8) -> Option<&'static str> {

@@ -5,10 +5,11 @@ use img_parts::{
     jpeg::{Jpeg, JpegSegment, markers},
     png::{Png, PngChunk},
 };
-use touchstone_core::finding::Edit;
+use touchstone_core::{finding::Edit, media::Format};
 
 use super::{
     fields::{Field, Place},
+    gathered::{Gathered, MOST_BYTES},
     *,
 };
 use crate::{picture::Picture, stage::Look};
@@ -175,19 +176,80 @@ fn records_are_found_in_files() {
     assert!(looked(plain(image::ImageFormat::Jpeg).to_vec()).is_empty());
 }
 
+fn gathered(read: impl FnOnce(&mut Gathered)) -> Vec<Field> {
+    let mut gathered = Gathered::new();
+    read(&mut gathered);
+    gathered.into_fields()
+}
+
 #[test]
 fn hostile_records_end_quickly_and_quietly() {
     let entities =
         "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;\">]><x DigitalSourceType=\"&b;\"><CreatorTool>&b;</CreatorTool></x>";
-    assert!(signals(&xmp::fields(entities.as_bytes())).is_empty());
+    assert!(signals(&gathered(|into| xmp::gather(entities.as_bytes(), into))).is_empty());
     let deep = "<x>".repeat(100_000);
-    assert!(xmp::fields(deep.as_bytes()).is_empty());
+    assert!(gathered(|into| xmp::gather(deep.as_bytes(), into)).is_empty());
     let block = exif_text(0x0131, b"NovelAI\0");
     for cut in 0..block.len() {
-        exif::fields(&block[..cut]);
-        iptc::fields(&block[..cut]);
+        gathered(|into| exif::gather(&block[..cut], into));
+        gathered(|into| iptc::gather(&block[..cut], into));
         let mut flipped = block.clone();
         flipped[cut] ^= 0xFF;
-        exif::fields(&flipped);
+        gathered(|into| exif::gather(&flipped, into));
     }
+}
+
+/// Two-thirds of a JPEG segment: thousands of entries, EXIF directories among them, all over the same bytes.
+fn exif_bomb(filling: u8) -> Vec<u8> {
+    const ENTRIES: u16 = 2_600;
+    const SHARED: u32 = 30_000;
+    let mut block = b"II\x2A\0\x08\0\0\0".to_vec();
+    block.extend(ENTRIES.to_le_bytes());
+    let tags = [0x8769_u16, 0x010E, 0x010F, 0x0110, 0x0131, 0x013B, 0x9286, 700, 33_723, 34_377];
+    for tag in tags.into_iter().cycle().take(usize::from(ENTRIES)) {
+        // The directory points to itself.
+        let (kind, count, at) = if tag == 0x8769 { (4_u16, 1, 8) } else { (2, SHARED, 10 + u32::from(ENTRIES) * 12 + 4) };
+        block.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+        block.extend([count.to_le_bytes(), at.to_le_bytes()].concat());
+    }
+    block.extend([0; 4]);
+    block.extend(vec![filling; SHARED as usize]);
+    block
+}
+
+#[test]
+fn repeated_overlapping_entries_are_kept_once_a_directory_and_within_the_files_allowance() {
+    // Zeros are texts that end at once; 0xFF is no UTF-8 and grows threefold.
+    for filling in [0, 0xFF, b'a'] {
+        let block = exif_bomb(filling);
+        assert!(block.len() < 0xFFFF);
+        let fields = gathered(|into| exif::gather(&block, into));
+        assert_eq!(fields.len(), 12, "six tags in two directories");
+
+        let segment = [&b"\xFF\xE1"[..], &(block.len() as u16 + 8).to_be_bytes(), b"Exif\0\0", &block].concat();
+        let chunk = |name: &[u8; 4]| [&(block.len() as u32).to_be_bytes()[..], name, &block, b"crc_"].concat();
+        let files = [
+            (Format::Jpeg, [&b"\xFF\xD8"[..], &segment.repeat(50)].concat()),
+            (Format::Png, [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"eXIf").repeat(50)].concat()),
+            (Format::Tiff, block.clone()),
+        ];
+        for (format, file) in files {
+            let fields = fields::gather(&file, format);
+            let bytes: usize = fields.iter().map(|field| size_of::<Field>() + field.name.len() + field.value.len()).sum();
+            assert!(
+                !fields.is_empty() && fields.len() <= 50 * 12 && bytes <= MOST_BYTES,
+                "{format:?}: {} fields, {bytes} bytes",
+                fields.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn an_element_of_countless_attributes_gives_no_more_fields_than_are_kept() {
+    let packet = format!("<x {}/>", "Credit='' ".repeat(50_000));
+    assert_eq!(gathered(|into| xmp::gather(packet.as_bytes(), into)).len(), gathered::MOST);
+    let mut datasets = b"\x1C\x02\x6E\0\0".repeat(100_000);
+    datasets.extend(b"\x1C");
+    assert_eq!(gathered(|into| iptc::gather_datasets(&datasets, into)).len(), gathered::MOST);
 }

@@ -5,7 +5,10 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use super::fields::{Field, Place, bounded};
+use super::{
+    fields::Place,
+    gathered::{Gathered, bounded},
+};
 
 /// The properties that are kept, by local name: prefixes are the writer's choice.
 const WANTED: [&str; 9] = [
@@ -27,31 +30,34 @@ const MOST_EVENTS: usize = 20_000;
 const DEEPEST: usize = 64;
 
 /// The wanted properties of a packet, written as attributes or as elements; up to where the packet breaks.
-pub(super) fn fields(packet: &[u8]) -> Vec<Field> {
+pub(super) fn gather(packet: &[u8], into: &mut Gathered) {
     let packet = String::from_utf8_lossy(bounded(packet));
     let mut reader = Reader::from_str(&packet);
     reader.config_mut().check_end_names = false;
-    let mut fields = Vec::new();
     let mut open: Vec<Option<&'static str>> = Vec::new();
     for _ in 0..MOST_EVENTS {
+        if into.is_full() {
+            break;
+        }
         match reader.read_event() {
             Ok(Event::Start(element)) if open.len() < DEEPEST => {
-                fields.extend(attributes(&element));
+                attributes(&element, into);
                 open.push(wanted(element.local_name().as_ref()));
             }
-            Ok(Event::Empty(element)) => fields.extend(attributes(&element)),
+            Ok(Event::Empty(element)) => attributes(&element, into),
             Ok(Event::End(_)) => drop(open.pop()),
             Ok(Event::Text(text)) => {
                 let text = text.xml10_content();
                 // The text of a language alternative or a list belongs to the property around it.
                 let property = open.iter().rev().find_map(|name| *name);
-                fields.extend(property.filter(|_| !text.trim().is_empty()).map(|name| Field::new(Place::Xmp, name, text.trim())));
+                if let Some(name) = property.filter(|_| !text.trim().is_empty()) {
+                    into.keep(Place::Xmp, name, text.trim().to_owned());
+                }
             }
             Ok(Event::Start(_) | Event::Eof) | Err(_) => break,
             Ok(_) => {}
         }
     }
-    fields
 }
 
 fn wanted(local_name: &str) -> Option<&'static str> {
@@ -59,13 +65,17 @@ fn wanted(local_name: &str) -> Option<&'static str> {
 }
 
 /// Properties written as attributes, and a property that is a link.
-fn attributes(element: &BytesStart<'_>) -> Vec<Field> {
+fn attributes(element: &BytesStart<'_>, into: &mut Gathered) {
     let of = wanted(element.local_name().as_ref());
-    let field = |attribute: quick_xml::events::attributes::Attribute<'_>| {
+    // Unchecked: looking for repeated names takes time quadratic in their number, and the packet is hostile.
+    for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
         let key = attribute.key.local_name();
-        let name = wanted(key.as_ref()).or(of.filter(|_| key.as_ref() == "resource"))?;
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
-        Some(Field::new(Place::Xmp, name, value.trim()))
-    };
-    element.attributes().filter_map(Result::ok).filter_map(field).collect()
+        let Some(name) = wanted(key.as_ref()).or(of.filter(|_| key.as_ref() == "resource")) else { continue };
+        if into.is_full() {
+            break;
+        }
+        if let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0) {
+            into.keep(Place::Xmp, name, value.trim().to_owned());
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub(super) fn has_manifest(bytes: &[u8], format: Format) -> bool {
             .any(|segment| segment.marker == marker::APP11 && contains(segment.data, b"jumb")),
         Format::Png => container::png_chunks(bytes).any(|chunk| &chunk.name == b"caBX"),
         Format::WebP => container::riff_chunks(bytes).any(|chunk| &chunk.name == b"C2PA"),
-        Format::Tiff => container::tiff_entries(bytes).iter().any(|(tag, _)| *tag == TIFF_TAG),
+        Format::Tiff => container::tiff_entries(bytes).any(|entry| entry.tag == TIFF_TAG),
         Format::Gif => contains(bytes.get(..GIF_HEAD).unwrap_or(bytes), b"C2PA_GIF"),
         Format::Bmp => false,
     }

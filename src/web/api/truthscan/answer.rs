@@ -5,7 +5,7 @@
 
 use touchstone_core::{
     finding::{Edit, Finding, Look, Signal, Stage, Warning},
-    verdict::Verdict,
+    verdict::{Label, Verdict},
 };
 use touchstone_moderation::{Asset, AssetStatus, DocumentRecord, DocumentStatus};
 
@@ -137,14 +137,15 @@ fn ocr(verdict: &Verdict) -> Option<Scored> {
     Some(surest.unwrap_or_else(|| Scored(NO_WATERMARK.to_owned(), 0.0)))
 }
 
-/// The model's own answer, only when it settled the question; how sure it is of that answer, 0–100.
+/// The model's own answer, only when it settled the question; how sure it is of that answer, 0–100. Where its threshold lies
+/// is the pipeline's to know: beyond it the verdict is "AI Generated", and below it never.
 fn ml_model(verdict: &Verdict) -> Option<Scored> {
     if verdict.detection_step() != 3 {
         return None;
     }
     let finding = verdict.finding(Stage::Classifier).filter(|finding| finding.look == Look::Looked)?;
     let score = finding.signals.iter().find_map(|signal| signal.score)?;
-    Some(match score >= 50.0 {
+    Some(match verdict.label == Label::AiGenerated {
         true => Scored("AI Generated".to_owned(), score),
         false => Scored("Real".to_owned(), 100.0 - score),
     })

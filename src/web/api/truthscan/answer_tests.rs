@@ -9,9 +9,9 @@ use touchstone_core::{
     organization::{Dialect, Organization},
     submission::Options,
     time::Timestamp,
-    verdict::{ImageFacts, Label, ModelName},
+    verdict::{ImageFacts, ModelName},
 };
-use touchstone_store::{AssetRecord, Settlement};
+use touchstone_moderation::{AssetRecord, Settlement};
 
 use super::*;
 
@@ -115,6 +115,21 @@ fn the_model_speaks_when_it_settled_the_question() {
 fn a_real_image_is_told_how_real_it_is() {
     let answer = done(verdict(Label::Real, Stage::Classifier, vec![classified(10.0)]));
     assert_eq!(answer["result_details"]["ml_model"], json!(["Real", 90.0]));
+}
+
+#[test]
+fn the_models_word_follows_the_verdict_whatever_its_threshold_is() {
+    // T6: a card's threshold may lie on either side of 50.
+    let cases = [
+        (Label::AiGenerated, 30.0, json!(["AI Generated", 30.0])),
+        (Label::Real, 60.0, json!(["Real", 40.0])),
+        // A record told of the edit; the model by itself found nothing.
+        (Label::AiEdited, 60.0, json!(["Real", 40.0])),
+    ];
+    for (label, score, told) in cases {
+        let answer = done(verdict(label, Stage::Classifier, vec![classified(score)]));
+        assert_eq!(answer["result_details"]["ml_model"], told, "{label:?}");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub(crate) struct NoPicture {
         ("signature" = String, Query, description = "As in heatmap_url."),
     ),
     responses(
-        (status = 200, description = "The heatmap; JSON when none is made", content((inline(File) = "image/png"), (inline(File) = "image/jpeg"), (NoPicture = "application/json"))),
+        (status = 200, description = "The heatmap; JSON when none is made, or when it could not be drawn", content((inline(File) = "image/png"), (inline(File) = "image/jpeg"), (NoPicture = "application/json"))),
         (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
         Forbidden, NotFound, Gone, WrongPath, Everywhere
     )
@@ -99,9 +99,9 @@ pub(crate) async fn get_preview(site: Data<Site>, request: HttpRequest, path: Pa
         ("id" = uuid::Uuid, Path, description = "The document."),
         ("apikey" = Option<String>, Header, nullable = false, description = "Your API key, when it is not in the body."),
     ),
-    request_body = AssetBody,
+    request_body = Option<AssetBody>,
     responses(
-        (status = 200, description = "The heatmap; JSON when none is made", content((inline(File) = "image/png"), (inline(File) = "image/jpeg"), (NoPicture = "application/json"))),
+        (status = 200, description = "The heatmap; JSON when none is made, or when it could not be drawn", content((inline(File) = "image/png"), (inline(File) = "image/jpeg"), (NoPicture = "application/json"))),
         (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
         Keyed, NotFound, Gone, Bodied, Everywhere
     )
@@ -125,7 +125,7 @@ pub(crate) async fn post_heatmap(
         ("id" = uuid::Uuid, Path, description = "The document."),
         ("apikey" = Option<String>, Header, nullable = false, description = "Your API key, when it is not in the body."),
     ),
-    request_body = AssetBody,
+    request_body = Option<AssetBody>,
     responses(
         (status = 200, description = "The preview", content((inline(File) = "image/jpeg"), (inline(File) = "image/png"), (inline(File) = "image/webp"))),
         (status = 202, description = "It is being drawn", body = NoPicture, content_type = "application/json"),
@@ -174,9 +174,24 @@ async fn serve(site: &Site, id: DocumentId, asset: Asset) -> Result<HttpResponse
             Ok(no_picture(StatusCode::ACCEPTED, id, asset, Some(PictureStatus::Pending), "It is being drawn. Ask again."))
         }
         AssetState::Lost => Err(Failure::internal(&format!("the object store has lost {} of {id}", name(asset)))),
-        AssetState::None | AssetState::Failed if asset == Asset::Preview => Err(Failure::NoPreview),
-        AssetState::None => Ok(no_picture(StatusCode::OK, id, asset, None, "No heatmap is made for this document.")),
-        AssetState::Failed => Ok(no_picture(StatusCode::OK, id, asset, Some(PictureStatus::Failed), "The heatmap could not be drawn.")),
+        AssetState::None => without(id, asset),
+        AssetState::Failed => undrawn(id, asset),
+    }
+}
+
+/// None was asked for, or the verdict needs none.
+fn without(id: DocumentId, asset: Asset) -> Result<HttpResponse, Failure> {
+    match asset {
+        Asset::Heatmap => Ok(no_picture(StatusCode::OK, id, asset, None, "No heatmap is made for this document.")),
+        Asset::Preview => Err(Failure::NoPreview),
+    }
+}
+
+/// It was wanted, and drawing it went wrong.
+fn undrawn(id: DocumentId, asset: Asset) -> Result<HttpResponse, Failure> {
+    match asset {
+        Asset::Heatmap => Ok(no_picture(StatusCode::OK, id, asset, Some(PictureStatus::Failed), "The heatmap could not be drawn.")),
+        Asset::Preview => Err(Failure::UndrawnPreview),
     }
 }
 
@@ -211,5 +226,51 @@ const fn name(asset: Asset) -> &'static str {
     match asset {
         Asset::Heatmap => "heatmap",
         Asset::Preview => "preview",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{ResponseError, body::to_bytes};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    async fn told(outcome: Result<HttpResponse, Failure>) -> (u16, Option<String>, Value) {
+        let response = outcome.unwrap_or_else(|failure| failure.error_response());
+        let status = response.status().as_u16();
+        let header = response.headers().get(HEATMAP_STATUS).map(|value| value.to_str().expect("text").to_owned());
+        let bytes = to_bytes(response.into_body()).await.expect("a body");
+        (status, header, serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
+    #[actix_web::test]
+    async fn a_heatmap_that_is_not_made_differs_from_one_that_could_not_be_drawn() {
+        // T7, T10
+        let id = DocumentId::random();
+        let (status, header, body) = told(without(id, Asset::Heatmap)).await;
+        assert_eq!((status, header), (200, None));
+        assert_eq!(body, json!({"id": id, "heatmap_status": null, "message": "No heatmap is made for this document."}));
+        let (status, header, body) = told(undrawn(id, Asset::Heatmap)).await;
+        assert_eq!((status, header.as_deref()), (200, Some("failed")));
+        assert_eq!(body, json!({"id": id, "heatmap_status": "failed", "message": "The heatmap could not be drawn."}));
+    }
+
+    #[actix_web::test]
+    async fn only_a_preview_that_was_not_asked_for_is_blamed_on_the_request() {
+        // T8, T10
+        let id = DocumentId::random();
+        for (outcome, blamed) in [(without(id, Asset::Preview), true), (undrawn(id, Asset::Preview), false)] {
+            let (status, header, body) = told(outcome).await;
+            assert_eq!((status, header), (404, None), "{body}");
+            assert_eq!(body["detail"].as_str().expect("a sentence").contains("generate_preview"), blamed, "{body}");
+            assert_eq!(body["detail"].as_str().expect("a sentence").contains("could not be drawn"), !blamed, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_header_needs_no_body() {
+        // T10
+        assert!(read(Fields::parse(b"").expect("as if {}")).expect("read").key.is_none());
     }
 }

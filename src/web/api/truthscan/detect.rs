@@ -10,7 +10,7 @@ use touchstone_core::{
     ids::DocumentId,
     organization::Dialect,
     refusal::Refusal,
-    submission::{HeatmapStyle, Options, Submission},
+    submission::{HeatmapStyle, Options, Submission, check_model},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -23,9 +23,6 @@ use crate::{
     openapi::{BadRequest, Bodied, Everywhere, Keyed},
     site::Site,
 };
-
-/// The one model there is.
-const MODELS: &str = "generic";
 
 /// What to judge, and what to make of it. Unknown fields are ignored; null is the same as left out.
 #[derive(ToSchema)]
@@ -91,7 +88,7 @@ pub(crate) async fn detect(site: Data<Site>, request: HttpRequest, _: TakesJson,
     let body = read(json(&site, payload).await?)?;
     let key = require_either_key(body.key.clone(), header_key(&request))?;
     let caller = site.caller(key, asker(&site, &request)).await?;
-    check_model(body.model.as_deref())?;
+    body.model.as_deref().map_or(Ok(()), check_model)?;
     if body.email.as_deref().is_some_and(|email| email.trim().is_empty()) {
         return Err(Refusal::EmptyEmail.into());
     }
@@ -135,18 +132,7 @@ fn read(mut fields: Fields) -> Result<DetectBody, Failure> {
     fields.done().map(|()| body)
 }
 
-/// T4: `generic`, or an instance's queue; this deployment has no instances.
-fn check_model(model: Option<&str>) -> Result<(), Refusal> {
-    match model {
-        None | Some("generic") => Ok(()),
-        Some(route) => Err(match route.split_once('/') {
-            Some((instance, _)) => Refusal::UnknownInstance { instance: shorten(instance) },
-            None => Refusal::UnknownModel { model: shorten(route), valid: MODELS },
-        }),
-    }
-}
-
-/// Free text, no longer than anybody needs it: some of it is stored, some echoed.
+/// Free text, no longer than anybody needs it: it is stored.
 fn shorten(text: &str) -> String {
     text.chars().take(300).collect()
 }
@@ -205,17 +191,5 @@ mod tests {
             assert_eq!(read_json(&body).err().expect("refused").status_code(), 422, "{style}");
             assert!(read_json(&json!({"url": "u", "generate_heatmap": false, style: false})).is_ok(), "{style}");
         }
-    }
-
-    #[test]
-    fn only_models_that_exist_are_taken() {
-        // T4
-        assert_eq!(check_model(None), Ok(()));
-        assert_eq!(check_model(Some("generic")), Ok(()));
-        assert!(
-            matches!(check_model(Some("my-instance/generic")), Err(Refusal::UnknownInstance { instance }) if instance == "my-instance")
-        );
-        assert!(matches!(check_model(Some("sheerid")), Err(Refusal::UnknownModel { .. })));
-        assert!(matches!(check_model(Some("")), Err(Refusal::UnknownModel { .. })));
     }
 }

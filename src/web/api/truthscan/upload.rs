@@ -11,6 +11,7 @@ use touchstone_moderation::UploadQuery;
 use crate::{
     body::{self, Pace},
     errors::Failure,
+    extract::asker,
     fields::Params,
     openapi::{BadRequest, Everywhere, File, Forbidden},
     site::Site,
@@ -36,9 +37,12 @@ use crate::{
     responses((status = 200, description = "Stored; the body is empty"), BadRequest, Forbidden, Everywhere)
 )]
 pub(crate) async fn put(site: Data<Site>, request: HttpRequest, path: Path<String>, payload: Payload) -> Result<HttpResponse, Failure> {
+    site.limits.keyless.ask(&asker(&site, &request))?;
     let name = path.into_inner();
     let query = upload_query(request.query_string());
     let content_type = content_type(&request);
+    // Places are few: only a URL of ours, used as it was signed, gets one.
+    site.pure_road().check_upload(&name, &query, content_type.as_deref())?;
     let _place = site.upload_place()?;
     let (pump, stream) = body::split(payload, Pace::new(&site.settings));
     let receive = site.road(|road| async move { road.receive(&name, &query, content_type.as_deref(), stream).await });

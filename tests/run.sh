@@ -1,0 +1,19 @@
+#!/bin/sh
+# Every test, as `make test` runs them: all crates on SQLite, then the running server once more on PostgreSQL.
+#   tests/run.sh VENV     the virtual environment with the real clients
+# PostgreSQL is a throwaway server of this run; where there is none its half is skipped, and the tests say so.
+set -u
+cd "$(dirname "$0")/.."
+
+TOUCHSTONE_TEST_VENV=$1
+export TOUCHSTONE_TEST_VENV
+trap 'sh tests/postgres.sh stop' EXIT
+if url=$(sh tests/postgres.sh start); then
+    TOUCHSTONE_TEST_POSTGRES=$url
+    export TOUCHSTONE_TEST_POSTGRES
+fi
+
+cargo test --locked --workspace || exit 1
+[ -n "${TOUCHSTONE_TEST_POSTGRES:-}" ] || exit 0
+echo "The road, its traps and kill -9 once more, on PostgreSQL"
+TOUCHSTONE_TEST_DATABASE=postgres cargo test --locked --test it -- road:: traps:: sdk:: ops::
