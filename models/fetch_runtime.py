@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bring ONNX Runtime, the library that runs the models, into models/runtime/libonnxruntime.so.
 
-The library is 23 MB and differs from processor to processor, so it is not kept in the repository. It is taken out of the wheel that the
+The library is 29 MB and differs from processor to processor, so it is not kept in the repository. It is taken out of the wheel that the
 ONNX Runtime project publishes on PyPI, fetched by pip (so your own pip settings, mirrors and proxies hold), and checked against the SHA-256 below.
 Standard library only; runs on any Python 3.9 or newer that has pip. Linux with glibc 2.28 or newer on x86_64 or aarch64.
 """

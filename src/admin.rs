@@ -4,7 +4,11 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use touchstone_core::{credit::Credits, ids::OrganizationId, organization::{Dialect, Organization}};
+use touchstone_core::{
+    credit::Credits,
+    ids::OrganizationId,
+    organization::{Dialect, Organization},
+};
 use touchstone_store::{NewOrganization, Store};
 
 use crate::config::Config;
@@ -148,7 +152,8 @@ async fn create_org(store: &Store, new: CreateOrg) -> anyhow::Result<Value> {
 
 async fn set_org(store: &Store, changes: SetOrg) -> anyhow::Result<Value> {
     let found = store.organization(changes.id).await?;
-    let mut organization = found.with_context(|| format!("there is no organisation {}; `touchstone admin org list` shows them", changes.id))?;
+    let mut organization =
+        found.with_context(|| format!("there is no organisation {}; `touchstone admin org list` shows them", changes.id))?;
     organization.name = changes.name.unwrap_or(organization.name);
     organization.dialect = changes.dialect.unwrap_or(organization.dialect);
     organization.private_queries = changes.private_queries.unwrap_or(organization.private_queries);

@@ -120,7 +120,8 @@ impl App {
         let mut parts = tokio::task::JoinSet::new();
         parts.spawn(refresh_link_keys(self.store.clone(), self.signer.clone(), stop.clone()));
         if let Some(pipeline) = self.pipeline.filter(|_| self.roles.contains(&Role::Worker)) {
-            let worker = worker::Worker::new(self.store.clone(), self.road.clone(), pipeline, &self.config.jobs, self.config.pipeline.inference);
+            let worker =
+                worker::Worker::new(self.store.clone(), self.road.clone(), pipeline, &self.config.jobs, self.config.pipeline.inference);
             parts.spawn(worker.run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {
@@ -145,13 +146,17 @@ impl App {
 }
 
 fn listen(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}; is another server there? http.listen chooses another address"))
+    TcpListener::bind(address)
+        .with_context(|| format!("cannot listen on {address}; is another server there? http.listen chooses another address"))
 }
 
 /// On an empty database: an organisation to begin with, and its key.
 async fn first_start(store: &Store, name: &str) -> anyhow::Result<Option<Demo>> {
     // Two nodes may start on the same empty database: one of them makes the organisation.
-    if !store.is_empty().await? || !store.take_lease("first_start", &worker::node_name(), Duration::from_secs(60)).await? || !store.is_empty().await? {
+    if !store.is_empty().await?
+        || !store.take_lease("first_start", &worker::node_name(), Duration::from_secs(60)).await?
+        || !store.is_empty().await?
+    {
         return Ok(None);
     }
     let new = NewOrganization { name: name.to_owned(), dialect: Dialect::Truthscan, metered: false, credits: DEMO_CREDITS };
@@ -172,7 +177,9 @@ async fn refresh_link_keys(store: Store, signer: Signer, stop: CancellationToken
     while stop.run_until_cancelled(tokio::time::sleep(KEY_REFRESH)).await.is_some() {
         match link_keys(&store).await {
             Ok(keys) => signer.swap(&keys),
-            Err(error) => tracing::warn!(error = format!("{error:#}"), "the keys of signed links could not be refreshed; the old ones stay"),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "the keys of signed links could not be refreshed; the old ones stay")
+            }
         }
     }
     Ok(())

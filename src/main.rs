@@ -110,7 +110,8 @@ fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
 
 async fn serve(config: Config, roles: Vec<Role>) -> anyhow::Result<()> {
     logging::start(&config.log)?;
-    let roles = if roles.is_empty() { BTreeSet::from([Role::Api, Role::Worker, Role::Bots, Role::Cron]) } else { roles.into_iter().collect() };
+    let roles =
+        if roles.is_empty() { BTreeSet::from([Role::Api, Role::Worker, Role::Bots, Role::Cron]) } else { roles.into_iter().collect() };
     let stop = CancellationToken::new();
     tokio::spawn(StopSignals::listen()?.stop(stop.clone()));
     let app = App::build(config, roles).await?;

@@ -58,7 +58,7 @@ impl Worker {
     #[must_use]
     pub fn new(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs, inference: Inference) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let wanted = if jobs.concurrency == 0 { cores } else { jobs.concurrency };
+        let wanted = if jobs.concurrency == 0 { cores + 1 } else { jobs.concurrency };
         // More would only be turned away by the inference queue, and a job that was turned away counts as tried.
         let at_once = wanted.min(pipeline.threads() + inference.queue);
         Self {
@@ -191,5 +191,6 @@ pub fn node_name() -> String {
 }
 
 fn parse<J: Job>(claim: &ClaimedJob) -> anyhow::Result<J> {
-    serde_json::from_value(claim.payload.clone()).with_context(|| format!("the payload of {} {} does not read", claim.name, claim.lease.job.0))
+    serde_json::from_value(claim.payload.clone())
+        .with_context(|| format!("the payload of {} {} does not read", claim.name, claim.lease.job.0))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use touchstone_blobs::SignError;
 use touchstone_core::{
     credit::{Credits, METERED},
     ids::DocumentId,
@@ -10,7 +11,6 @@ use touchstone_core::{
     refusal::Refusal,
     time::Timestamp,
 };
-use touchstone_blobs::SignError;
 use touchstone_store::{Asset, AssetRecord, AssetStatus, DocumentRecord};
 
 use crate::{road::Road, trouble::Trouble};
@@ -112,7 +112,12 @@ impl Road {
     /// # Errors
     /// [`Refusal::BadLink`] when it has expired or was altered.
     pub fn check_asset_link(&self, id: DocumentId, asset: Asset, expires: i64, signature: &str) -> Result<(), Refusal> {
-        let checked = self.signer().verify(&[PURPOSE, segment(asset), &id.to_string()], Timestamp::from_seconds(expires), signature, Timestamp::now());
+        let checked = self.signer().verify(
+            &[PURPOSE, segment(asset), &id.to_string()],
+            Timestamp::from_seconds(expires),
+            signature,
+            Timestamp::now(),
+        );
         checked.map_err(|(SignError::Expired | SignError::Wrong)| Refusal::BadLink)
     }
 

@@ -12,7 +12,12 @@ use touchstone_core::{
 };
 use touchstone_store::{NewDocument, Submitted, Upload};
 
-use crate::{judge::JudgeDocument, names, road::Road, trouble::{RETRY_AFTER, Trouble}};
+use crate::{
+    judge::JudgeDocument,
+    names,
+    road::Road,
+    trouble::{RETRY_AFTER, Trouble},
+};
 
 impl Road {
     /// The object key that a client's `url` names (row T3). Nothing is looked up and nothing is fetched.

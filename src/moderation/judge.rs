@@ -10,10 +10,7 @@ use touchstone_core::{ids::DocumentId, job::Job, submission::Options, verdict::V
 use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, Unjudged};
 use touchstone_store::{Asset, AssetStatus, DocumentRecord, Drawn, Finished, Lease};
 
-use crate::{
-    draw,
-    road::Road,
-};
+use crate::{draw, road::Road};
 
 /// Judge this document.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -8,7 +8,10 @@ use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{organization::Caller, refusal::Refusal};
 use touchstone_store::Store;
 
-use crate::{settings::Settings, trouble::{Trouble, chain}};
+use crate::{
+    settings::Settings,
+    trouble::{Trouble, chain},
+};
 
 /// Everything that ingest, judging and delivery share.
 #[derive(Clone)]

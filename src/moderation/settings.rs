@@ -23,7 +23,7 @@ pub struct Uploads {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Jobs {
-    /// Jobs that one node runs at once; 0: one for each core.
+    /// Jobs that one node runs at once; 0: one for each core, and one more.
     pub concurrency: usize,
     /// Jobs that may wait in all; a submission beyond is refused with 503.
     pub backlog: u64,

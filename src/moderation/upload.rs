@@ -51,8 +51,8 @@ impl Road {
     /// [`Refusal::UnsupportedImageType`], [`Refusal::TooManyUploads`].
     pub async fn presign(&self, caller: &Caller, file_name: &str, expiration: Option<i64>) -> Result<Presigned, Refusal> {
         let name = normalise(file_name);
-        let kind =
-            UploadKind::from_file_name(&name).ok_or_else(|| Refusal::UnsupportedImageType { file_name: file_name.chars().take(120).collect() })?;
+        let kind = UploadKind::from_file_name(&name)
+            .ok_or_else(|| Refusal::UnsupportedImageType { file_name: file_name.chars().take(120).collect() })?;
         let (least, default, most) = EXPIRATION;
         let life = Duration::from_secs(expiration.unwrap_or(default).clamp(least, most).unsigned_abs());
         let object_key = fresh_key(&name);
@@ -94,7 +94,12 @@ impl Road {
     {
         let kind = self.check_upload(name, query, content_type)?;
         let object_key = format!("{UPLOADS}/{name}");
-        let upload = self.store().upload(&object_key).await.trouble()?.ok_or(Refusal::UploadRefused { reason: "This upload is no longer waited for." })?;
+        let upload = self
+            .store()
+            .upload(&object_key)
+            .await
+            .trouble()?
+            .ok_or(Refusal::UploadRefused { reason: "This upload is no longer waited for." })?;
         if matches!(upload.state, UploadState::Taken | UploadState::Expiring) {
             return Err(Refusal::UploadRefused { reason: "The file was already submitted and can no longer be replaced." });
         }
@@ -116,7 +121,12 @@ impl Road {
         let (Some(expires), Some(signature)) = (query.expires, query.signature.as_deref()) else {
             return Err(Refusal::InvalidPresignedUrl);
         };
-        match self.signer().verify(&[PURPOSE, object_key, kind.content_type()], Timestamp::from_seconds(expires), signature, Timestamp::now()) {
+        match self.signer().verify(
+            &[PURPOSE, object_key, kind.content_type()],
+            Timestamp::from_seconds(expires),
+            signature,
+            Timestamp::now(),
+        ) {
             Ok(()) => Ok(()),
             Err(SignError::Expired) => Err(Refusal::UploadRefused { reason: "The upload URL has expired." }),
             Err(SignError::Wrong) => Err(Refusal::UploadRefused { reason: "The upload URL's signature does not fit its path." }),

@@ -87,7 +87,8 @@ impl Store {
             ..Default::default()
         };
         let write = self.write().await?;
-        let updated = organization::Entity::update_many().set(row).filter(organization::Column::Id.eq(organization.id.0)).exec(&*write).await?;
+        let updated =
+            organization::Entity::update_many().set(row).filter(organization::Column::Id.eq(organization.id.0)).exec(&*write).await?;
         write.commit().await?;
         Ok(updated.rows_affected > 0)
     }

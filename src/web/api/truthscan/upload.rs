@@ -37,12 +37,14 @@ use crate::{
     responses((status = 200, description = "Stored; the body is empty"), BadRequest, Forbidden, Everywhere)
 )]
 pub(crate) async fn put(site: Data<Site>, request: HttpRequest, path: Path<String>, payload: Payload) -> Result<HttpResponse, Failure> {
-    site.limits.keyless.ask(&asker(&site, &request))?;
     let name = path.into_inner();
     let query = upload_query(request.query_string());
     let content_type = content_type(&request);
-    // Places are few: only a URL of ours, used as it was signed, gets one.
-    site.pure_road().check_upload(&name, &query, content_type.as_deref())?;
+    // Places are few: only a URL of ours, used as it was signed, gets one. Whoever only guesses is slowed down.
+    if let Err(refusal) = site.pure_road().check_upload(&name, &query, content_type.as_deref()) {
+        site.limits.keyless.ask(&asker(&site, &request))?;
+        return Err(refusal.into());
+    }
     let _place = site.upload_place()?;
     let (pump, stream) = body::split(payload, Pace::new(&site.settings));
     let receive = site.road(|road| async move { road.receive(&name, &query, content_type.as_deref(), stream).await });
