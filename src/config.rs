@@ -4,7 +4,7 @@
 //! section (a database below `data_dir`, a public URL from the listen address). An unknown key is an error, not a silence.
 
 use std::{
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -112,6 +112,18 @@ impl Config {
         }
         self.data_dir = data;
         Ok(())
+    }
+
+    /// Checks what loading cannot see: addresses that only starting would find wrong.
+    ///
+    /// # Errors
+    /// When `http.listen` is no address or `http.public_url` is no URL.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let listen = &self.http.listen;
+        listen
+            .to_socket_addrs()
+            .with_context(|| format!("http.listen is \"{listen}\"; it must be an address and a port, such as 127.0.0.1:8080"))?;
+        self.public_url(None).map(drop)
     }
 
     /// Makes `data_dir`, readable for this user alone: it holds keys and other people's images.

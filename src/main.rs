@@ -73,7 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::Detect(args) => touchstone_cli::detect(&args, &touchstone_pipeline::Pipeline::open(&config.pipeline)?),
         Command::CheckConfig { defaults } => {
-            config.public_url(None)?;
+            config.check()?;
             logging::start(&config.log)?;
             touchstone_cli::print(if defaults { DEFAULTS } else { "The configuration holds together." });
             Ok(0)

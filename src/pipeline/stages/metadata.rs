@@ -1,6 +1,6 @@
 //! The records that a file carries: EXIF, XMP, IPTC-IIM, PNG text, comments (rows X6, T6).
 //!
-//! Records are read as flat [`Field`]s, then pure rules look at them. A record can be written by anybody, so whatever it says is an
+//! Records are read as flat `Field`s, then pure rules look at them. A record can be written by anybody, so whatever it says is an
 //! unsigned claim; and it decides only where a generator's own structure is there (its key, its settings' grammar, a term of IPTC's
 //! vocabulary), never because a caption mentions one. A camera's record never speaks for "real". No text of a record but a
 //! program's name from our own table is ever repeated.
