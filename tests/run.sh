@@ -16,5 +16,6 @@ fi
 cargo test --locked --workspace || exit 1
 [ -n "${TOUCHSTONE_TEST_POSTGRES:-}" ] || exit 0
 echo "The road, its traps and kill -9 once more, on PostgreSQL"
-TOUCHSTONE_TEST_DATABASE=postgres cargo test --locked --test it -- \
+# --workspace although only one binary runs: for fewer packages cargo would build the dependencies anew with fewer features.
+TOUCHSTONE_TEST_DATABASE=postgres cargo test --locked --workspace --test it -- \
     road:: traps:: ops:: crash:: sdk:: hostile:: --skip memory --skip flat
