@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{credit::Credits, organization::Dialect, time::Timestamp};
 use touchstone_moderation::Road;
-use touchstone_pipeline::Pipeline;
+use touchstone_pipeline::{OpenError, Pipeline, classifier::Classifier, infer, model::ModelCard, settings::Backend};
 use touchstone_store::{NewOrganization, Store};
 
 use crate::{config::Config, cron, worker};
@@ -120,8 +121,13 @@ impl App {
         let mut parts = tokio::task::JoinSet::new();
         parts.spawn(refresh_link_keys(self.store.clone(), self.signer.clone(), stop.clone()));
         if let Some(pipeline) = self.pipeline.filter(|_| self.roles.contains(&Role::Worker)) {
-            let worker =
-                worker::Worker::new(self.store.clone(), self.road.clone(), pipeline, &self.config.jobs, self.config.pipeline.inference);
+            let worker = worker::Worker::new(
+                self.store.clone(),
+                self.road.clone(),
+                pipeline,
+                &self.config.jobs,
+                self.config.pipeline.inference.queue,
+            );
             parts.spawn(worker.run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {
@@ -185,13 +191,26 @@ async fn refresh_link_keys(store: Store, signer: Signer, stop: CancellationToken
     Ok(())
 }
 
-/// Loads the model on a blocking thread: reading and checking weights takes a moment.
+/// The detector, with its networks where the settings want them: in this process, or on a server.
+///
+/// # Errors
+/// When the model, the runtime library or the server is missing or wrong; the message names the way out.
+pub fn detector(settings: &touchstone_pipeline::Settings) -> Result<Pipeline, OpenError> {
+    let card = ModelCard::read(&settings.model)?;
+    let workers = match settings.inference.backend {
+        Backend::Embedded => infer::embedded(settings, &card)?,
+        Backend::Remote => touchstone_net::inference::open(settings, &card)?,
+    };
+    Ok(Pipeline::new(settings, workers.threads(), Classifier::new(card, Arc::new(workers))))
+}
+
+/// Opens the detector on a blocking thread: reading and checking weights takes a moment.
 async fn open_pipeline(config: &Config, roles: &BTreeSet<Role>) -> anyhow::Result<Option<Pipeline>> {
     if !roles.contains(&Role::Worker) {
         return Ok(None);
     }
     let settings = config.pipeline.clone();
-    let pipeline = tokio::task::spawn_blocking(move || Pipeline::open(&settings)).await?;
+    let pipeline = tokio::task::spawn_blocking(move || detector(&settings)).await?;
     pipeline.context("the detector does not start, and without it nothing could be judged").map(Some)
 }
 

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use touchstone::{
     admin::{self, Admin},
-    app::{App, Demo, Role},
+    app::{App, Demo, Role, detector},
     bench,
     config::{Config, DEFAULTS},
     logging,
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<u8> {
     let config = Config::load(cli.config.as_deref())?;
     match cli.command {
-        Command::Detect(args) => touchstone_cli::detect(&args, &touchstone_pipeline::Pipeline::open(&config.pipeline)?),
+        Command::Detect(args) => touchstone_cli::detect(&args, &detector(&config.pipeline)?),
         Command::CheckConfig { defaults } => {
             config.check()?;
             logging::start(&config.log)?;
@@ -84,7 +84,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         }
         Command::Bench(args) => {
             let runtime = runtime()?;
-            let pipeline = touchstone_pipeline::Pipeline::open(&config.pipeline)?;
+            let pipeline = detector(&config.pipeline)?;
             let server = args.wants_server().then(|| bench::Node::new(&runtime, config));
             touchstone_cli::bench(&args, &pipeline, server.as_ref().map(|node| node as &dyn touchstone_cli::Server))
         }

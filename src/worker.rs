@@ -17,7 +17,7 @@ use touchstone_moderation::{
     judge::{JudgeDocument, Ran},
     settings::Jobs,
 };
-use touchstone_pipeline::{Pipeline, settings::Inference};
+use touchstone_pipeline::Pipeline;
 use touchstone_store::{Claim, ClaimedJob, Store};
 
 /// THE list: every job this node can run.
@@ -54,13 +54,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that shares this node's database, road and pipeline.
+    /// A worker that shares this node's database, road and pipeline, whose inference queue holds `queue`.
     #[must_use]
-    pub fn new(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs, inference: Inference) -> Self {
+    pub fn new(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs, queue: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let wanted = if jobs.concurrency == 0 { cores + 1 } else { jobs.concurrency };
         // More would only be turned away by the inference queue, and a job that was turned away counts as tried.
-        let at_once = wanted.min(pipeline.threads() + inference.queue);
+        let at_once = wanted.min(pipeline.threads() + queue);
         Self {
             store,
             road,

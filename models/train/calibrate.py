@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
-"""Fit the calibration of a model folder on whole repositories that trained nothing, in all four deliveries, and write it into model.toml.
+"""Fit the calibration of a model on whole repositories that trained nothing, and write it into model.toml.
 
-calibrate.py MODEL_FOLDER --files FOLDER --work FOLDER
+calibrate.py --manifest OUT.csv                  the images to judge: `touchstone bench accuracy OUT.csv --files FOLDER --dump DUMP.jsonl`
+calibrate.py MODEL_FOLDER DUMP.jsonl [--write]   the fit, on what the program itself said of their pixels
 
-FOLDER holds what data/bring.py extracted of more.csv. Prints, for every set of features, the figures of a cross-validation over repositories (fitted on
-some sources, judged on others); the chosen set is fitted on all. Nothing here looks at val.
+Prints, for every set of features, the figures of a cross-validation over repositories (fitted on some sources, judged on others). The chosen set is fitted on
+all; then a slope and an offset for each class of size, on the cross-validated logits, so that a likelihood of 80 means four in five at every size. At last
+the threshold: the lowest at which no real source is flagged more often than WORST; all offsets are moved so that it lies at 0.5, where the verdict
+changes. That is as if AI images were so much rarer than real ones. Nothing here looks at val.
 """
 import argparse
+import collections
+import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,82 +24,143 @@ from sklearn.preprocessing import StandardScaler
 
 import card
 import corpus
-import delivery
-import judge
+
+BUCKETS = (("small", 640), ("medium", 1100), ("large", None))  # longest side in pixels, up to
+MEANS = ["tiles.mean", "frame.mean"]
+WORST = 0.4  # share of a real source's judgements that may be flagged, of sources with at least 20
+FEWEST = 60  # judgements from which a class of size is fitted; the next larger one covers it otherwise
+# Without size and file quality, which tell more of where a picture was found than of how it was made.
+PIXELS = [f"stat.{name}" for name in ("half", "quarter", "checker", "kurtosis", "energy", "diagonal", "lag4", "channels", "blockiness")]
+SETS = {
+    "tiles": ["tiles.mean"], "frame": ["frame.mean"], "means": MEANS, "means and largest tile": [*MEANS, "tiles.max"],
+    "means and patches": [*MEANS, "tiles.max", "patch.p10", "patch.p50", "patch.p90", "patch.share"],
+    "means and kinds": [*MEANS, "kind.*"], "means and statistics": [*MEANS, "stat.*"],
+    "means and statistics of pixels": [*MEANS, *PIXELS], "means, patches and statistics of pixels": [*MEANS, "tiles.max", "patch.p10", "patch.p50", "patch.p90", *PIXELS],
+    "all": [*MEANS, "tiles.max", "patch.p10", "patch.p90", "kind.*", "stat.*"],
+}  # fmt: skip
 
 
-def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray):
+def expand(wanted: list[str], known: list[str]) -> list[str]:
+    return [name for want in wanted for name in known if name == want or (want.endswith("*") and name.startswith(want[:-1]))]
+
+
+def fit(x, y, weight):
     """Weights and bias on the raw features of a regularised logistic regression on standardised ones."""
     scaler = StandardScaler().fit(x, sample_weight=weight)
-    model = LogisticRegression(C=0.1, max_iter=1000).fit(scaler.transform(x), y, sample_weight=weight)
+    model = LogisticRegression(C=0.03, max_iter=2000).fit(scaler.transform(x), y, sample_weight=weight)
     weights = model.coef_[0] / scaler.scale_
     return weights, float(model.intercept_[0] - (weights * scaler.mean_).sum())
 
 
+def held_out(x, y, weight, groups):
+    """Logits of every image by fits that did not see its repository: the mean of three draws of six folds."""
+    logits = np.zeros(len(y))
+    for seed in range(3):
+        for train, test in StratifiedGroupKFold(6, shuffle=True, random_state=seed).split(x, y, groups):
+            weights, bias = fit(x[train], y[train], weight[train])
+            logits[test] += (x[test] @ weights + bias) / 3
+    return logits
+
+
+def chance(logits):
+    return 1 / (1 + np.exp(-logits))
+
+
+def calibration_error(y, p, weight):
+    """Expected calibration error over ten bins."""
+    bins = np.minimum((p * 10).astype(int), 9)
+    return sum(weight[bins == b].sum() * abs(np.average(y[bins == b] - p[bins == b], weights=weight[bins == b])) for b in set(bins)) / weight.sum()
+
+
+def balance(y, groups):
+    """Every source weighs by the root of its size and both classes the same, so 0.5 means "as likely as not" when half of all images are AI's."""
+    count = collections.Counter(groups)
+    weight = np.array([count[name] ** -0.5 for name in groups])
+    for label in (0, 1):
+        weight[y == label] *= len(y) / 2 / weight[y == label].sum()
+    return weight
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--files", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("dump", type=Path, nargs="?")
+    parser.add_argument("--manifest", type=Path)
     parser.add_argument("--corpus", type=Path, default=corpus.root())
     parser.add_argument("--most", type=int, default=25, help="at most so many images a repository")
-    parser.add_argument("--tiers", default=",".join(delivery.TIERS))
-    parser.add_argument("--features", help="comma-separated; default: the set with the best cross-validated log loss")
-    parser.add_argument("--only-cut", action="store_true", help="only prepare the squares")
+    parser.add_argument("--features", help="one of the sets; default: the one with the best cross-validated log loss")
+    parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
+    if args.manifest:
+        rows = corpus.calibration(args.corpus, args.most)
+        with open(args.manifest, "w", newline="") as file:
+            writer = csv.DictWriter(file, ["path", "label", "family_or_kind", "source_repo"], extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+        return print(f"{len(rows)} images of {len({row['source_repo'] for row in rows})} repositories")
+    if not args.dump:
+        parser.error("give MODEL_FOLDER and DUMP.jsonl, or --manifest OUT.csv")
 
-    model = judge.Model(args.model)
-    rows = [row for row in corpus.calibration(args.corpus, args.most) if (args.files / row["path"]).exists()]
-    find = lambda row: args.files / row["path"]
-    if args.only_cut:
-        judge.keep_squares(rows, find, model.card["view"], args.work, "calibration")
-        return
-    tiers = args.tiers.split(",")
-    images = judge.judge(model, rows, find, args.work, "calibration", tiers)
-    (args.work / "calibration.features.json").write_text(json.dumps(images))
-    y = np.tile([image["label"] == "ai" for image in images], len(tiers)).astype(int)
-    source = [image["source_repo"] for image in images]
-    count = {name: source.count(name) for name in source}
-    weight = np.tile([count[name] ** -0.5 for name in source], len(tiers))
-    for label in (0, 1):  # both classes weigh the same, so 0.5 means "as likely as not" when half of all images are AI's
-        weight[y == label] *= len(y) / 2 / weight[y == label].sum()
-    groups = np.tile(source, len(tiers))
-    views = [view["name"] for view in model.card["view"]]
-    candidates = {"mean": ["mean"], "mean max": ["mean", "max"], "mean max min": ["mean", "max", "min"], "all": ["mean", "max", "min", "median"]}
-    sets = {f"{name} of {' and '.join(used)}": [f"{view}.{f}" for view in used for f in wanted]
-            for used in ([views] if len(views) == 1 else [[v] for v in views] + [views]) for name, wanted in candidates.items()}  # fmt: skip
-    best, results = None, {}
-    for name, wanted in sets.items():
-        x = np.array([[image["features"][tier][f] for f in wanted] for tier in tiers for image in images])
-        p = np.zeros(len(y))
-        for seed in range(3):
-            for train, test in StratifiedGroupKFold(6, shuffle=True, random_state=seed).split(x, y, groups):
-                weights, bias = fit(x[train], y[train], weight[train])
-                p[test] += 1 / (1 + np.exp(-(x[test] @ weights + bias))) / 3
+    lines = [json.loads(line) for line in args.dump.read_text().splitlines()]
+    if strangers := {line["source_repo"] for line in lines} - corpus.held(args.corpus):
+        sys.exit(f"the dump holds images of repositories that are not kept for the calibration: {sorted(strangers)[:3]}")
+    y = np.array([line["label"] == "ai" for line in lines], int)
+    groups = np.array([line["source_repo"] for line in lines])
+    tiers = sorted({line["tier"] for line in lines})
+    tier = np.array([line["tier"] for line in lines])
+    weight = balance(y, groups)
+    known = sorted(lines[0]["features"])
+    results = {}
+    for name, wanted in SETS.items():
+        names = expand(wanted, known)
+        if len(names) < len(wanted):
+            continue
+        x = np.array([[line["features"][f] for f in names] for line in lines])
+        logits = held_out(x, y, weight, groups)
+        p = chance(logits)
         loss = -np.average(np.log(np.where(y == 1, p, 1 - p).clip(1e-6)), weights=weight)
-        auc = roc_auc_score(y, p, sample_weight=weight)
-        balanced = ((p[y == 1] >= 0.5).mean() + (p[y == 0] < 0.5).mean()) / 2
-        print(f"{name}: log loss {loss:.4f}, AUC {auc:.3f}, balanced accuracy {balanced:.3f}")
-        results[name] = (loss, wanted, x, p)
-    if args.features:
-        wanted = args.features.split(",")
-        x = np.array([[image["features"][tier][f] for f in wanted] for tier in tiers for image in images])
-        p = next((r[3] for r in results.values() if r[1] == wanted), None)
-    else:
-        best = min(results, key=lambda name: results[name][0])
-        print("chosen:", best)
-        _, wanted, x, p = results[best]
+        by_tier = " ".join(f"{t} {roc_auc_score(y[tier == t], p[tier == t]):.3f}" for t in tiers)
+        right = ((p[y == 1] >= 0.5).mean() + (p[y == 0] < 0.5).mean()) / 2
+        print(f"{name}: log loss {loss:.4f}, AUC {by_tier}, balanced accuracy {right:.3f}")
+        results[name] = (loss, names, x, logits)
+    chosen = args.features or min(results, key=lambda name: results[name][0])
+    _, names, x, logits = results[chosen]
     weights, bias = fit(x, y, weight)
-    model.card["calibration"] = {"bias": bias, "weights": {f: float(w) for f, w in zip(wanted, weights)}}
-    print(model.card["calibration"])
-    if p is not None:  # "unsure" is where fewer than about three in four verdicts were right on sources not fitted
-        for edge in (0.55, 0.6, 0.65, 0.7, 0.75, 0.8):
-            inside = np.abs(p - 0.5) < edge - 0.5
-            right = (p >= 0.5) == (y == 1)
-            print(f"unsure {1 - edge:.2f}–{edge:.2f}: {inside.mean():.0%} of the verdicts, {right[inside].mean():.0%} right inside, {right[~inside].mean():.0%} outside")
-    facts = {"images": len(images), "deliveries": tiers, "repositories": sorted(count)}
-    model.card["training"] = model.card.get("training", {}) | {"calibration": facts}
-    card.write(args.model, model.card)
+    longest = np.array([max(line["width"], line["height"]) for line in lines])
+    buckets, p, low = [], np.zeros(len(y)), 0
+    for name, to in BUCKETS:
+        inside = (longest > low) & (longest <= (to or np.inf))
+        if inside.sum() < FEWEST:
+            continue
+        model = LogisticRegression(C=1.0).fit(logits[inside, None], y[inside], sample_weight=weight[inside])
+        scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
+        p[inside] = chance(scale * logits[inside] + offset)
+        print(f"{name} (to {to} px, {inside.sum()} judgements): scale {scale:.2f}, offset {offset:+.2f}, calibration error "
+              f"{calibration_error(y[inside], chance(logits[inside]), weight[inside]):.3f} -> {calibration_error(y[inside], p[inside], weight[inside]):.3f}")  # fmt: skip
+        buckets.append({"name": name} | ({"longest_to": to} if to else {}) | {"scale": scale, "bias": offset})
+        low = to
+    sources = [name for name in sorted(set(groups[y == 0])) if ((groups == name) & (y == 0)).sum() >= 20]
+    flagged = lambda at: {name: float((p[(groups == name) & (y == 0)] >= at).mean()) for name in sources}
+    at = next(step / 100 for step in range(50, 100) if max(flagged(step / 100).values(), default=0.0) <= WORST)
+    shares = flagged(at)
+    source = max(shares, key=shares.get)
+    print(f"chosen: {chosen}; threshold {at:.2f}: reals flagged {np.mean(p[y == 0] >= at):.3f}, of the worst of {len(sources)} sources {shares[source]:.3f} ({source}), "
+          f"AI found {np.mean(p[y == 1] >= at):.3f}")  # fmt: skip
+    shift = float(np.log(at / (1 - at)))
+    buckets = [bucket | {"bias": bucket["bias"] - shift} for bucket in buckets]
+    p = chance(np.log(p / (1 - p)) - shift)
+    for edge in (0.525, 0.55, 0.6, 0.65, 0.7):
+        inside = np.abs(p - 0.5) < edge - 0.5
+        right = (p >= 0.5) == (y == 1)
+        print(f"{1 - edge:.3f} to {edge:.3f}: {inside.mean():.0%} of the verdicts, {right[inside].mean():.0%} right inside, {right[~inside].mean():.0%} outside")
+    if args.write:
+        full = card.read(args.model)
+        full["calibration"] = {"bias": bias, "weights": {f: float(w) for f, w in zip(names, weights)}, "bucket": buckets}
+        full["training"]["calibration"] = {
+            "judgements": len(lines), "deliveries": tiers, "features": chosen, "repositories": sorted(set(groups)), "ai_rarer_by": round(at / (1 - at), 2),
+            "reals_flagged": round(float(np.mean(p[y == 0] >= 0.5)), 4), "worst_source": source, "worst_source_flagged": round(shares[source], 4),
+        }  # fmt: skip
+        card.write(args.model, full)
 
 
 if __name__ == "__main__":

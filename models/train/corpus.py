@@ -10,9 +10,22 @@ import os
 import sys
 from pathlib import Path
 
+EXTRA = Path(__file__).with_name("extra.csv")
 VAL_ONLY = ("hunyuan", "infinity", "fibo", "kolors")
 
-# Whole repositories kept back from training to fit the calibration and the thresholds. None of them has a row in train.csv.
+# What the model's answer calls the generators that the lists name differently: versions that share their decoder are one family.
+CALLED = {
+    "sd14": "sd15", "sd_early": "sd15", "bing_dalle2": "dalle2", "flux1_kontext": "flux1", "flux1_fill": "flux1", "stylegan_mountain": "stylegan2",
+    "mindalle_kakao": "dalle_mini", "siren_clip": "vqgan_clip", "simulacra_pixray": "vqgan_clip", "glid3_xl": "latent_diffusion",
+}  # fmt: skip
+# Names that stand for several generators: such images train the verdict, never the attribution.
+SEVERAL = {
+    "misc_modern", "diffusion_mixed", "gan_mixed", "mixed_art", "mixed_flux_recraft", "gpt_image_or_nano_banana", "sd_mixed_art", "autoencoder", "other",
+}  # fmt: skip
+KINDS = ("photo", "portrait", "art", "illustration", "render", "screenshot", "document", "meme", "chart")
+
+# Whole repositories kept back from training to fit the calibration and the thresholds. None of them has a row in train.csv. Those of extra.csv are marked
+# there (`use`); `held` knows both.
 CALIBRATION = {
     "EchoAbstract/dall-e-gallery", "yukittm/midjourney-explore", "garystafford/amazon-nova-canvas-prompting-assistant", "VectorSpaceLab/OmniGen",
     "asahi417/panna", "Anopoke/Text2Image", "THUDM/CogView4", "HouseoLogy/daz-2024-genai-workshop-guide", "QwenLM/Qwen-Image",
@@ -23,14 +36,19 @@ CALIBRATION = {
 }  # fmt: skip
 
 
+def called(family: str) -> str | None:
+    """The family that the model answers for an AI image of the lists, None when its name stands for several."""
+    return None if family in SEVERAL else CALLED.get(family, family)
+
+
 def root() -> Path:
     """The folder that holds data/: TOUCHSTONE_CORPUS, else `shared` beside the checkout."""
     return Path(os.environ.get("TOUCHSTONE_CORPUS") or Path(__file__).resolve().parents[2] / ".." / "shared").resolve()
 
 
 def rows(which: str, corpus: Path) -> list[dict]:
-    """The rows of train, val or more, each with a `path` below the folder its file lies in."""
-    listed = corpus / "data" / f"{which}.csv"
+    """The rows of train, val or more, or of the project's own list extra, each with a `path` below the folder its file lies in."""
+    listed = EXTRA if which == "extra" else corpus / "data" / f"{which}.csv"
     if not listed.exists():
         sys.exit(f"no {listed}: give the corpus with --corpus or TOUCHSTONE_CORPUS")
     with open(listed, newline="") as file:
@@ -40,6 +58,11 @@ def rows(which: str, corpus: Path) -> list[dict]:
             ending = os.path.splitext(row["source_path"])[1].lower()
             row["path"] = f"more/{row['label']}/{row['family_or_kind']}/{row['sha256'][:16]}{ending}"
     return found
+
+
+def held(corpus: Path) -> set[str]:
+    """Every repository that is kept for the calibration."""
+    return CALIBRATION | {row["source_repo"] for row in rows("extra", corpus) if row.get("use") == "calibration"}
 
 
 def reserved(corpus: Path) -> set[str]:
@@ -56,7 +79,7 @@ def check(training: list[dict], corpus: Path) -> None:
     kept = reserved(corpus)
     val = rows("val", corpus)
     measured, files = {row["source_repo"].lower() for row in val}, {row["sha256"] for row in val}
-    held = {name.lower() for name in CALIBRATION}
+    kept_back = {name.lower() for name in held(corpus)}
     wrong = []
     for row in training:
         source = row["source_repo"]
@@ -67,7 +90,7 @@ def check(training: list[dict], corpus: Path) -> None:
             wrong.append(f"{row['path']}: {source} is measured in val")
         if row.get("sha256") in files:
             wrong.append(f"{row['path']}: the very file of {source} is measured in val")
-        if source.lower() in held:
+        if source.lower() in kept_back:
             wrong.append(f"{row['path']}: {source} is kept for the calibration")
         if any(name in text for name in VAL_ONLY):
             wrong.append(f"{row['path']}: names a family of val alone ({source}, {row.get('detail')})")
@@ -78,7 +101,8 @@ def check(training: list[dict], corpus: Path) -> None:
 def calibration(corpus: Path, most: int = 40) -> list[dict]:
     """The held-out rows, at most `most` a repository so that no gallery rules the fit, evenly spread over its list."""
     groups: dict[str, list[dict]] = {}
-    for row in rows("more", corpus):
-        if row["source_repo"] in CALIBRATION:
+    kept = held(corpus)
+    for row in rows("more", corpus) + rows("extra", corpus):
+        if row["source_repo"] in kept:
             groups.setdefault(row["source_repo"], []).append(row)
     return [row for group in groups.values() for row in sorted(group, key=lambda r: r["sha256"])[:most]]

@@ -73,8 +73,14 @@ def last_save(image: Image.Image, rng: random.Random, facts: dict) -> Image.Imag
     return image
 
 
-def journey(image, rng: random.Random, side: int, low: float, high: float, other: Image.Image | None = None, shrunk: bool = False):
+def journey(
+    image, rng: random.Random, side: int, low: float, high: float, other: Image.Image | None = None, shrunk: bool = False,
+    arrival: random.Random | None = None,
+):  # fmt: skip
     """One delivery of one crop as uint8 [side, side, 3], the share of `other` at each pixel (None without it), and the facts of the trip.
+
+    `rng` draws what is cut and pasted, `arrival` (by default the same) how it travels from there: two journeys with equal `rng` and different `arrival` are
+    two deliveries of the very same crop.
 
     `other`, a crop of the opposite class, is pasted as a rectangle *before* the last save, so that both parts share the file they arrive in and only
     their own making tells them apart: that is what teaches single patches, and so the heatmap. `shrunk` pictures are made small after they arrived, which
@@ -97,6 +103,7 @@ def journey(image, rng: random.Random, side: int, low: float, high: float, other
     if rng.random() < 0.5:
         image = ImageOps.mirror(image)
         mask = mask if mask is None else mask[:, ::-1]
+    rng = arrival or rng
     if (u := rng.random()) < 0.07:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
     elif u < 0.13:

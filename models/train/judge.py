@@ -1,10 +1,17 @@
-"""Judge images with a model folder in Python (ONNX Runtime and Pillow), exactly as the product judges them.
+#!/usr/bin/env python3
+"""Judge the images of a manifest in Python (ONNX Runtime and Pillow), as the product does: the twin of `touchstone bench accuracy --dump`.
 
-The product decodes with its own decoders, which differ from Pillow's by a level here and there; figures of this judge are close to the product's, not equal.
-Decoding and cutting take longer than judging, so the squares of a set are kept in a work folder and used again for the next model. (The folder must not outlive a change of the files it was cut from.)
+judge.py MODEL_FOLDER MANIFEST.csv OUT.jsonl --files FOLDER [--files …] [--tiers clean,web] [--compare DUMP.jsonl]
+
+OUT gets a line for each image and delivery, with the networks' features. For a look at a model while it is trained, and for the parity test: with --compare
+the statistics and the calibrated P of the product's own dump stand beside, and the mean difference of P must stay below 0.01 (exit 1). The product decodes
+with its own decoders, which differ from Pillow's by a level here and there.
 """
+import argparse
+import csv
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +22,14 @@ import delivery
 import views
 
 
-def features(logits: dict[str, np.ndarray]) -> dict[str, float]:
-    """<view>.mean, .max, .min, .median of the squares' image logits: what the calibration weighs."""
-    made = {}
-    for view, values in logits.items():
-        for name, function in (("mean", np.mean), ("max", np.max), ("min", np.min), ("median", np.median)):
-            made[f"{view}.{name}"] = float(function(values))
-    return made
+def pooled(values: np.ndarray, prefix: str) -> dict[str, float]:
+    """<prefix>.mean, .max, .min, .median: what the calibration may weigh."""
+    return {f"{prefix}.{name}": float(of(values)) for name, of in (("mean", np.mean), ("max", np.max), ("min", np.min), ("median", np.median))}
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum()
 
 
 class Model:
@@ -29,70 +37,77 @@ class Model:
         self.card = card.read(folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.sessions = {v["name"]: onnxruntime.InferenceSession(str(folder / v["file"]), options, providers=["CPUExecutionProvider"]) for v in self.card["view"]}
+        make = lambda file: onnxruntime.InferenceSession(str(folder / file), options, providers=["CPUExecutionProvider"])
+        self.sessions = {file: make(file) for file in {view["file"] for view in self.card["view"]}}
 
-    def logits(self, view: dict, squares: np.ndarray) -> np.ndarray:
-        """Image logits of uint8 squares [N,S,S,3]."""
-        pixels = (squares.astype(np.float32) - np.float32(view["mean"])) / np.float32(view["std"])
-        return self.sessions[view["name"]].run(["image_logit"], {"pixels": np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))})[0]
+    def squares(self, view: dict, image) -> list[np.ndarray]:
+        sizes = {key: view[key] for key in ("side", "most", "longest", "shortest") if key in view}
+        return getattr(views, view["kind"])(image, **sizes)
 
-    def probability(self, made: dict[str, float]) -> float:
+    def features(self, image) -> dict[str, float]:
+        made, patches, kinds = {}, [], []
+        for view in self.card["view"]:
+            outputs = view["outputs"]
+            wanted = [outputs[part] for part in ("image", "patches", "kinds")]
+            logits = []
+            for square in self.squares(view, image):
+                pixels = (square.astype(np.float32) - np.float32(view["mean"])) / np.float32(view["std"])
+                found = self.sessions[view["file"]].run(wanted, {"pixels": np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])})
+                logits.append(found[0][0])
+                patches.append(found[1].ravel())
+                kinds.append(found[2][0])
+            made |= pooled(np.array(logits), view["name"])
+        cells = np.concatenate(patches)
+        made |= {f"patch.p{share}": float(np.percentile(cells, share)) for share in (10, 50, 90)} | {"patch.share": float((cells > 0).mean())}
+        return made | {f"kind.{name}": float(share) for name, share in zip(self.card["heads"]["kinds"], softmax(np.mean(kinds, 0)))}
+
+    def probability(self, made: dict[str, float], longest: int) -> float:
         fit = self.card["calibration"]
         logit = fit["bias"] + sum(weight * made[name] for name, weight in fit["weights"].items())
+        for bucket in fit.get("bucket", []):
+            if longest <= bucket.get("longest_to", math.inf):
+                logit = bucket["scale"] * logit + bucket["bias"]
+                break
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
 
 
-def sizes(view: dict) -> dict:
-    return {"side": view["side"], **({"most": view["most"]} if view["kind"] == "tiles" else {"longest": view["longest"]})}
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--files", type=Path, action="append", required=True)
+    parser.add_argument("--tiers", default=",".join(delivery.TIERS))
+    parser.add_argument("--compare", type=Path)
+    args = parser.parse_args()
+    model, told = Model(args.model), {}
+    if args.compare:
+        told = {(line["path"], line["tier"]): line for line in map(json.loads, args.compare.read_text().splitlines())}
+    with open(args.manifest, newline="") as file:
+        rows = list(csv.DictReader(file))
+    apart, missing = [], 0
+    with open(args.out, "w") as out:
+        for row in rows:
+            place = next((folder / row["path"] for folder in args.files if (folder / row["path"]).exists()), None)
+            if place is None:
+                missing += 1
+                continue
+            image = delivery.load(place)
+            for tier in args.tiers.split(","):
+                copy = delivery.tier_copy(image, tier)
+                line = {key: row.get(key) for key in ("path", "label", "family_or_kind", "source_repo")} | {"tier": tier, "width": copy.width, "height": copy.height}
+                line["features"] = model.features(copy)
+                theirs = told.get((row["path"], tier))
+                if theirs:
+                    known = {name: value for name, value in theirs["features"].items() if name.startswith("stat.")}
+                    line["p"] = model.probability(known | line["features"], max(copy.size))
+                    apart.append(abs(line["p"] - theirs["p"]))
+                out.write(json.dumps(line) + "\n")
+    print(f"{len(rows) - missing} of {len(rows)} images judged")
+    if args.compare:
+        print(f"P of Python and of the product: mean difference {np.mean(apart):.4f}, 95 % below {np.quantile(apart, 0.95):.4f}, largest {max(apart):.4f}, {len(apart)} judgements")
+    sys.exit(int(bool(missing) or (args.compare is not None and float(np.mean(apart)) > 0.01)))
 
 
-def keep_squares(rows: list[dict], find, view_cards: list[dict], work: Path, name: str) -> list[dict]:
-    """Cut every row's tiers into squares once; the answer says for each image and tier where its squares lie in the view's file."""
-    index_path = work / f"{name}.json"
-    if index_path.exists():
-        index = json.loads(index_path.read_text())
-        cut = {image["path"]: image for image in index["images"]}
-        if all(sizes(v) | {"name": v["name"]} in index["views"] for v in view_cards) and all(row["path"] in cut for row in rows):
-            return [cut[row["path"]] for row in rows]
-    work.mkdir(parents=True, exist_ok=True)
-    files = {v["name"]: open(work / f"{name}.{v['name']}.bin", "wb") for v in view_cards}
-    at, images = dict.fromkeys(files, 0), []
-    for row in rows:
-        image = delivery.load(find(row))
-        entry = {key: row[key] for key in ("label", "family_or_kind", "source_repo", "path")} | {"tiers": {}}
-        for tier in delivery.TIERS:
-            copy, places = delivery.tier_copy(image, tier), {}
-            for v in view_cards:
-                cut = np.stack(getattr(views, v["kind"])(copy, **sizes(v)))
-                files[v["name"]].write(cut.tobytes())
-                places[v["name"]] = [at[v["name"]], len(cut)]
-                at[v["name"]] += len(cut)
-            entry["tiers"][tier] = places
-        images.append(entry)
-    for file in files.values():
-        file.close()
-    index_path.write_text(json.dumps({"views": [sizes(v) | {"name": v["name"]} for v in view_cards], "images": images}))
-    return images
-
-
-def judge(model: Model, rows: list[dict], find, work: Path, name: str, tiers=tuple(delivery.TIERS)) -> list[dict]:
-    """Features of every row in every tier: the rows of keep_squares with `features` {tier: {feature: value}} added.
-
-    The logits are kept beside the squares under the hash of the weights, so each is computed once.
-    """
-    images = keep_squares(rows, find, model.card["view"], work, name)
-    for image in images:
-        image["features"] = {tier: {} for tier in tiers}
-    for view in model.card["view"]:
-        kept = work / f"{name}.{view['name']}.{view['sha256'][:16]}.npy"
-        squares = np.memmap(work / f"{name}.{view['name']}.bin", np.uint8, "r").reshape(-1, view["side"], view["side"], 3)
-        logits = np.load(kept) if kept.exists() else np.full(len(squares), np.nan, np.float32)
-        for image in images:
-            for tier in tiers:
-                start, count = image["tiers"][tier][view["name"]]
-                place = slice(start, start + count)
-                if np.isnan(logits[place]).any():
-                    logits[place] = model.logits(view, np.asarray(squares[place]))
-                image["features"][tier] |= features({view["name"]: logits[place]})
-        np.save(kept, logits)
-    return images
+if __name__ == "__main__":
+    main()

@@ -10,17 +10,12 @@ import argparse
 import csv
 import hashlib
 import io
-import subprocess
 from pathlib import Path
 
 from PIL import Image
 
 import corpus
-
-
-def git_directory(mirrors: Path, repository: str) -> Path | None:
-    base = mirrors / repository.replace("/", "+")
-    return next((head.parent for pattern in ("HEAD", "*/HEAD", "*/.git/HEAD") for head in sorted(base.glob(pattern))), None)
+import mirrors
 
 
 def main() -> None:
@@ -34,25 +29,25 @@ def main() -> None:
     commits: dict[str, str] = {}
     for row in rows:
         key = (row["source_repo"], row["source_path"])
-        git = git_directory(args.mirrors, row["source_repo"])
-        if key in seen or not git:
+        directory = mirrors.git_directory(args.mirrors, row["source_repo"])
+        if key in seen or not directory:
             continue
         seen.add(key)
         if row["source_repo"] not in commits:
-            commits[row["source_repo"]] = subprocess.run(["git", "--git-dir", git, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+            commits[row["source_repo"]] = (mirrors.git(directory, "rev-parse", "HEAD") or b"").decode().strip()
         commit = commits[row["source_repo"]]
-        blob = subprocess.run(["git", "--git-dir", git, "cat-file", "blob", f"{commit}:{row['source_path']}"], capture_output=True).stdout
+        content = mirrors.blob(args.mirrors, row["source_repo"], commit, row["source_path"]) or b""
         try:
-            size = Image.open(io.BytesIO(blob)).size
-        except Exception:
+            size = Image.open(io.BytesIO(content)).size
+        except OSError:  # not there, or no picture
             size = None
         if size is None or sorted(map(str, size)) != sorted((row["source_width"], row["source_height"])):
             lost[row["source_repo"]] = lost.get(row["source_repo"], 0) + 1
             continue
-        digest = hashlib.sha256(blob).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         path = f"files/{row['label']}/{row['family_or_kind']}/{digest[:16]}{Path(row['source_path']).suffix.lower()}"
         (args.out / path).parent.mkdir(parents=True, exist_ok=True)
-        (args.out / path).write_bytes(blob)
+        (args.out / path).write_bytes(content)
         keep = ("label", "family_or_kind", "detail", "source_repo", "source_path", "source_licence")
         found.append({"path": path, "commit": commit, "sha256": digest} | {k: row[k] for k in keep})
     with open(args.out / "originals.csv", "w", newline="") as file:

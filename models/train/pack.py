@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Decode the training images once into memory-mapped files of crops, so that training never waits for a decoder.
 
-pack.py train OUT                     the 320 px crops of train.csv
-pack.py more OUT --files FOLDER       whole files that data/bring.py extracted to FOLDER
-pack.py LIST.csv OUT --files FOLDER   whole files of another list (columns as more.csv, `path` below FOLDER), originals.py's for one
+pack.py train OUT                        the 320 px crops of train.csv
+pack.py more|extra OUT --files FOLDER    whole files that data/bring.py, or extras.py, extracted to FOLDER
+pack.py LIST.csv OUT --files FOLDER      whole files of another list (columns as more.csv, `path` below FOLDER), originals.py's for one
 
 Of a whole file come two native crops and one of a shrunken copy (OUT.tiles), and the whole picture at 320 px (OUT.whole); each as .npy (uint8
 [n,320,320,3]) and .json. Every row passes the rules of corpus.py first; rows of the calibration's sources are left out.
@@ -69,7 +69,8 @@ def main() -> None:
             rows = list(csv.DictReader(file))
     else:
         rows = corpus.rows(args.list, args.corpus)
-    rows = [row for row in rows if row["source_repo"] not in corpus.CALIBRATION]
+    held = corpus.held(args.corpus)
+    rows = [row for row in rows if row["source_repo"] not in held]
     corpus.check(rows, args.corpus)
     whole = args.list != "train"
     files = args.files or args.corpus / "data"

@@ -2,7 +2,7 @@
 """List every file that trained a model's weights: sources.py MODEL_FOLDER PACK… [--list LIST.csv …]
 
 Takes the paths that the packs say they hold and writes what the corpus' lists (and those given) know of them to MODEL_FOLDER/sources.csv; also puts the
-families, the real kinds and their numbers into model.toml. The rows pass corpus.check once more.
+families, the real kinds and their numbers into model.toml. Reconstructions count under the real file they were made of. The rows pass corpus.check once more.
 """
 import argparse
 import collections
@@ -24,11 +24,11 @@ def main() -> None:
     parser.add_argument("--list", action="append", default=[])
     parser.add_argument("--corpus", type=Path, default=corpus.root())
     args = parser.parse_args()
-    known = {row["path"]: row for which in ("train", "more") for row in corpus.rows(which, args.corpus)}
+    known = {row["path"]: row for which in ("train", "more", "extra") for row in corpus.rows(which, args.corpus)}
     for path in args.list:
         with open(path, newline="") as file:
             known |= {row["path"]: row for row in csv.DictReader(file)}
-    used = sorted({entry[5] for pack in args.packs for entry in json.loads(Path(pack + ".json").read_text())})
+    used = sorted({entry[5] for pack in args.packs for entry in json.loads(Path(pack.removesuffix(".npy") + ".json").read_text())})
     if lost := [path for path in used if path not in known]:
         sys.exit(f"{len(lost)} packed paths are in no list, {lost[0]} for one: give their list with --list")
     rows = [known[path] for path in used]

@@ -38,3 +38,12 @@ def whole(image: Image.Image, side: int = 224, longest: int = 320) -> list[np.nd
     corners = [((h - side) * k // 2, (w - side) * k // 2) for k in range(3)] if (w, h) != (side, side) else [(0, 0)]
     return [array[top : top + side, left : left + side] for top, left in corners]
 
+
+def frame(image: Image.Image, longest: int = 320, shortest: int = 128) -> list[np.ndarray]:
+    """The whole picture as one rectangle whose sides are multiples of the network's stride; of a strip only the middle part."""
+    (w, h), step = image.size, 32
+    wide, high = (min(n, other * longest // shortest) for n, other in ((w, h), (h, w)))
+    left, top = (w - wide) // 2, (h - high) // 2
+    scale = min(longest / max(wide, high), 1)
+    size = [min(max(half_up(n * scale / step) * step, shortest), longest) for n in (wide, high)]
+    return [np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=(left, top, left + wide, top + high)))]

@@ -1,17 +1,19 @@
 //! `touchstone bench`: what one megapixel costs, part by part, and what the server adds to the raw pipeline.
 //!
 //! Every figure comes from this run on this machine; medians, because a shared machine has bad moments. The pictures are drawn
-//! by the program, encoded in memory and given to the same code that judges uploads; or they are your own files.
+//! by the program, encoded in memory and given to the same code that judges uploads; or they are your own files. How often the
+//! verdict is right is `touchstone bench accuracy`.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
 use bytes::Bytes;
-use clap::Args;
+use clap::{Args, Subcommand};
 use touchstone_pipeline::Pipeline;
 
 use crate::say;
 
+mod accuracy;
 mod parts;
 mod pictures;
 mod report;
@@ -21,7 +23,10 @@ pub use throughput::{Served, Server};
 
 /// What to measure.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    #[command(subcommand)]
+    of: Option<Of>,
     /// Files to measure with; by default pictures of one megapixel that the program draws.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -39,19 +44,29 @@ pub struct BenchArgs {
     clients: Option<usize>,
 }
 
+/// What else can be measured.
+#[derive(Debug, Subcommand)]
+enum Of {
+    /// Measure how often the verdict is right, on images whose truth is known, in the deliveries in which images travel.
+    Accuracy(accuracy::AccuracyArgs),
+}
+
 impl BenchArgs {
     /// Whether the comparison with the server is asked for at all.
     #[must_use]
     pub const fn wants_server(&self) -> bool {
-        self.images > 0
+        self.of.is_none() && self.images > 0
     }
 }
 
 /// Measures and prints. Without a server its figures are null.
 ///
 /// # Errors
-/// When a file cannot be read or judged, or the server fails.
+/// When a file cannot be read or judged, the server fails, or an output cannot be written.
 pub fn bench(args: &BenchArgs, pipeline: &Pipeline, server: Option<&dyn Server>) -> anyhow::Result<u8> {
+    if let Some(Of::Accuracy(args)) = &args.of {
+        return accuracy::accuracy(args, pipeline);
+    }
     let set = set(args)?;
     say::note(&format!("measuring {} pictures, {} rounds, one thread …", set.len(), args.rounds));
     let parts = parts::measure(pipeline, &set, args.rounds)?;

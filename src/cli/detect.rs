@@ -6,15 +6,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use touchstone_pipeline::Pipeline;
 
-use self::{files::Candidate, row::Row};
-use crate::say;
+use self::row::Row;
+use crate::{
+    files::{self, Candidate},
+    in_order, say,
+};
 
-mod files;
 mod heatmaps;
-mod in_order;
 mod one;
 mod row;
 mod table;
@@ -41,7 +41,7 @@ pub struct DetectArgs {
 pub fn detect(args: &DetectArgs, pipeline: &Pipeline) -> anyhow::Result<u8> {
     let candidates = files::gather(&args.paths);
     let heatmaps = args.heatmap.as_deref().map(|folder| heatmaps::plan(folder, &candidates)).transpose()?;
-    let bar = progress(candidates.len());
+    let bar = say::progress(candidates.len());
     let mut told = table::Table::default();
     let judge =
         |index: usize, candidate: &Candidate| one::judge(pipeline, candidate, heatmaps.as_ref().map(|paths| paths[index].as_path()));
@@ -54,10 +54,4 @@ pub fn detect(args: &DetectArgs, pipeline: &Pipeline) -> anyhow::Result<u8> {
         say::line(&told.summary())?;
     }
     Ok(u8::from(told.failed() > 0))
-}
-
-/// A bar on a terminal, nothing elsewhere.
-fn progress(length: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} images, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length as u64).with_style(style)
 }

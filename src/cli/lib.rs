@@ -4,6 +4,8 @@
 
 mod bench;
 mod detect;
+mod files;
+mod in_order;
 mod say;
 
 pub use bench::{BenchArgs, Served, Server, bench};

@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Write};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 /// One text and a line end on standard output.
@@ -37,4 +38,10 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => anyhow::bail!("nobody reads the output any more"),
         outcome => Ok(outcome?),
     }
+}
+
+/// A bar on standard error, if that is a terminal; nothing elsewhere.
+pub(crate) fn progress(images: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} images, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(images as u64).with_style(style)
 }

@@ -88,6 +88,22 @@ pub struct Verdict {
     pub image: ImageFacts,
     /// Which weights judged.
     pub model: ModelName,
+    /// Which family of generators made it (row X1): by falling share, "other" among them, summing to 1. Empty when the label
+    /// names no AI, or the model has no families.
+    #[serde(default)]
+    pub attribution: Vec<Share>,
+    /// What sort of picture it is: photo, portrait, art and so on, by falling share. Empty when the model does not say.
+    #[serde(default)]
+    pub kind: Vec<Share>,
+}
+
+/// One name's part in a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// The card's word: a family of generators, or a sort of picture.
+    pub name: String,
+    /// 0–1.
+    pub share: f64,
 }
 
 impl Verdict {

@@ -1,15 +1,19 @@
 //! The classifier stage: the trained model looks at the pixels. Apart from the other stages because it needs a place to run,
 //! may be refused when that place is busy, and leaves its local opinions for the heatmap.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use touchstone_core::finding::{Finding, Signal, Stage};
+use touchstone_core::{
+    finding::{Finding, Signal, Stage},
+    verdict::Share,
+};
 
 use crate::{
     infer::{Batch, Infer, InferError, Scores},
-    model::{ModelCard, Thresholds},
+    model::{Cut, ModelCard, Thresholds, features, sigmoid},
     patches::PatchGrid,
     picture::Picture,
+    statistics,
     views::{self, Layout},
 };
 
@@ -28,7 +32,16 @@ pub struct Classifier {
 pub struct Seen {
     /// Calibrated probability of "generated", 0–1.
     pub probability: f64,
-    /// Its local opinions.
+    /// The same as natural-log odds.
+    pub logit: f64,
+    /// Every number that a card may weigh, by name: `<view>.mean`, `patch.p50`, `kind.photo`, `stat.kurtosis` and so on.
+    pub features: BTreeMap<String, f64>,
+    /// Families of generators by falling share, "other" among them, summing to 1, whatever the probability is. Empty without
+    /// the head.
+    pub attribution: Vec<Share>,
+    /// What sort of picture it is, by falling share. Empty without the head.
+    pub kind: Vec<Share>,
+    /// Its local opinions. Empty where the card has no heatmap.
     pub patches: PatchGrid,
 }
 
@@ -48,17 +61,20 @@ impl Classifier {
     /// The squares that one view of the card is shown.
     #[must_use]
     pub fn batch(&self, view: usize, picture: &Picture) -> (Layout, Batch) {
-        let card = &self.card.views[view];
-        let (layout, pixels) = views::cut(card, &picture.rgb);
-        (layout, Batch { view, side: card.side as usize, pixels })
+        self.cut(view, self.card.views[view].cut, picture)
     }
 
-    /// The network's scores of some views' squares.
+    /// The networks' scores of some views' squares.
     ///
     /// # Errors
     /// When the place to run is busy or fails.
     pub fn scores(&self, batches: Vec<Batch>) -> Result<Vec<Scores>, InferError> {
-        self.infer.infer(batches)
+        let squares: Vec<usize> = batches.iter().map(Batch::squares).collect();
+        let scores = self.infer.infer(batches)?;
+        if scores.iter().map(|scores| scores.image.len()).eq(squares) {
+            return Ok(scores);
+        }
+        Err(InferError::Failed("some squares came back without a score".into()))
     }
 
     /// Shows the picture to the model.
@@ -68,14 +84,43 @@ impl Classifier {
     pub fn look(&self, picture: &Picture) -> Result<Seen, InferError> {
         let (layouts, batches): (Vec<Layout>, Vec<Batch>) = (0..self.card.views.len()).map(|view| self.batch(view, picture)).unzip();
         let scores = self.scores(batches)?;
-        let logits: Vec<&[f32]> = scores.iter().map(|scores| scores.image.as_slice()).collect();
-        if logits.len() != layouts.len() || logits.iter().any(|logits| logits.is_empty()) {
-            return Err(InferError::Failed("some squares came back without a score".into()));
-        }
-        let probability = self.card.calibration.probability(&logits);
-        let heatmap = self.card.heatmap_view();
-        Ok(Seen { probability, patches: PatchGrid::new(&layouts[heatmap], &scores[heatmap]) })
+        let card = &self.card;
+        let patches = PatchGrid::new(layouts.iter().zip(&scores));
+        let kind = card.heads.kind(&joined(&scores, |scores| &scores.kinds));
+        let features = features::of(&card.views, &scores, &patches, &kind, &statistics::of(picture));
+        let logit = card.calibration.logit(&features, picture.rgb.width().max(picture.rgb.height()));
+        let attribution = card.heads.attribution(&joined(&scores, |scores| &scores.families));
+        Ok(Seen { probability: sigmoid(logit), logit, features, attribution, kind, patches })
     }
+
+    /// Patches for drawing: closer than those of [`Classifier::look`] where the card gives a map more squares.
+    ///
+    /// # Errors
+    /// When the place to run is busy or fails.
+    pub fn map(&self, picture: &Picture) -> Result<PatchGrid, InferError> {
+        let drawn = self.card.views.iter().enumerate().filter(|(_, view)| view.heatmap);
+        let (layouts, batches): (Vec<Layout>, Vec<Batch>) = drawn.map(|(index, view)| self.cut(index, view.cut.for_map(), picture)).unzip();
+        Ok(PatchGrid::new(layouts.iter().zip(&self.scores(batches)?)))
+    }
+
+    /// Whether [`Classifier::map`] would see more of this picture than [`Classifier::look`].
+    #[must_use]
+    pub fn maps_closer(&self, picture: &Picture) -> bool {
+        let squares = |cut| Layout::new(cut, picture.rgb.width(), picture.rgb.height()).squares;
+        self.card.views.iter().any(|view| view.heatmap && squares(view.cut) != squares(view.cut.for_map()))
+    }
+
+    fn cut(&self, view: usize, cut: Cut, picture: &Picture) -> (Layout, Batch) {
+        let layout = Layout::new(cut, picture.rgb.width(), picture.rgb.height());
+        let [width, height] = layout.square.map(|side| side as usize);
+        let pixels = views::cut(&self.card.views[view], &layout, &picture.rgb);
+        (layout, Batch { view, height, width, pixels })
+    }
+}
+
+/// A head's logits of all views together.
+fn joined(scores: &[Scores], head: impl Fn(&Scores) -> &Vec<f32>) -> Vec<f32> {
+    scores.iter().flat_map(head).copied().collect()
 }
 
 /// What the model saw, as a finding that a moderator can read.
@@ -95,3 +140,6 @@ pub fn finding(seen: &Seen, thresholds: &Thresholds) -> Finding {
     finding.signals.push(Signal { score: Some(percent), ..Signal::new(Stage::Classifier, PIXEL_MODEL, sentence) });
     finding
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,9 @@
 //! The rules, in order:
 //! 1. A decisive record (metadata, provenance) settles it; else a decisive watermark does.
 //! 2. Else the model's probability P does: "AI Generated" from the card's threshold on.
-//! 3. Below the threshold a record that argues for an AI edit makes it "AI Edited", with the stronger of P and its own score.
+//! 3. Below the threshold a record that argues for an AI edit makes it "AI Edited", with the stronger of P and its own score. So
+//!    does a generated region amid a rest that is not, and that also while P lies less than halfway from the threshold to 1:
+//!    a large region lifts P, too.
 //! 4. Below the threshold traces of an ordinary editor make it "Digitally Edited"; P stands.
 //! 5. Else it is "Real".
 //!
@@ -16,7 +18,7 @@ use touchstone_core::{
     verdict::Label,
 };
 
-use crate::{classifier::PIXEL_MODEL, model::Thresholds};
+use crate::{classifier::PIXEL_MODEL, model::Thresholds, probe::UNSTABLE, region::GENERATED_REGION};
 
 /// The verdict's core.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +29,7 @@ pub struct Fused {
     pub ai_likelihood: f64,
     /// How sure the label is, 0–100.
     pub confidence: f64,
-    /// P lies in the card's unsure range, and P decided.
+    /// P decided, and lies in the card's unsure range or does not hold when the picture is saved again or made smaller (row X2).
     pub unsure: bool,
     /// The stage that settled it.
     pub decided_by: Stage,
@@ -77,30 +79,33 @@ fn by_model(mut findings: Vec<Finding>, thresholds: &Thresholds) -> Option<Fused
     let model = signals(&findings, &[Stage::Classifier]).find(|signal| signal.code == PIXEL_MODEL)?;
     let percent = model.score.filter(|score| score.is_finite())?.clamp(0.0, 100.0);
     let p = percent / 100.0;
-    let edited = strongest_ai_edit(&findings).filter(|_| p < thresholds.ai);
+    let argues = |signal: &Signal| ai_edit(signal).filter(|_| p < most_p(signal, thresholds));
+    let edited = findings.iter().flat_map(|finding| &finding.signals).filter_map(argues).max_by(f64::total_cmp);
     let label = match edited {
-        _ if p >= thresholds.ai => Label::AiGenerated,
         Some(_) => Label::AiEdited,
+        None if p >= thresholds.ai => Label::AiGenerated,
         None if signals(&findings, &RECORDS).any(|signal| signal.edit == Some(Edit::Digital)) => Label::DigitallyEdited,
         None => Label::Real,
     };
     let ai_likelihood = share(&mut findings, |signal| match edited.filter(|record| *record > percent) {
-        Some(record) => ai_edit(signal).filter(|score| *score >= record),
+        Some(record) => argues(signal).filter(|score| *score >= record),
         None => (signal.stage == Stage::Classifier && signal.code == PIXEL_MODEL).then_some(percent),
     });
-    let unsure = (thresholds.unsure_low..=thresholds.unsure_high).contains(&p);
+    let unstable = signals(&findings, &[Stage::Classifier]).any(|signal| signal.code == UNSTABLE);
+    let unsure = unstable || (thresholds.unsure_low..=thresholds.unsure_high).contains(&p);
     let confidence = confidence(label, ai_likelihood);
     Some(Fused { label, ai_likelihood, confidence, unsure, decided_by: Stage::Classifier, findings })
 }
 
-/// What a record of an AI edit argues for, where it argues for it at all.
+/// What a record or a region argues for, where it argues for an AI edit at all.
 fn ai_edit(signal: &Signal) -> Option<f64> {
-    let is_record = RECORDS.contains(&signal.stage) && signal.edit == Some(Edit::Ai);
-    is_record.then(|| score(signal, UNSCORED_AI_EDIT)).filter(|score| *score >= 50.0)
+    let speaks = RECORDS.contains(&signal.stage) || signal.code == GENERATED_REGION;
+    (speaks && signal.edit == Some(Edit::Ai)).then(|| score(signal, UNSCORED_AI_EDIT)).filter(|score| *score >= 50.0)
 }
 
-fn strongest_ai_edit(findings: &[Finding]) -> Option<f64> {
-    findings.iter().flat_map(|finding| &finding.signals).filter_map(ai_edit).max_by(f64::total_cmp)
+/// Below which P such a signal makes the picture an edited one rather than a generated one.
+fn most_p(signal: &Signal, thresholds: &Thresholds) -> f64 {
+    if signal.code == GENERATED_REGION { (thresholds.ai + 1.0) / 2.0 } else { thresholds.ai }
 }
 
 /// Whether a signal settles the question. Traces of an ordinary editor never do: they say nothing about generation.

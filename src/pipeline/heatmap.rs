@@ -15,7 +15,7 @@ use crate::{
     resize::{Filter, resize},
 };
 
-mod grid;
+pub(crate) mod grid;
 
 /// Longest side of the drawn map, in pixels. A smaller picture keeps its size.
 pub const LONGEST: u32 = 1024;

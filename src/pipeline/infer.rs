@@ -1,29 +1,50 @@
-//! Where the network runs. [`Infer`] is the face; [`Onnx`] runs it in this process, on owner threads behind a bounded queue.
+//! Where the networks run. [`Infer`] is the face; [`Workers`] are the threads and the bounded queue behind it, whatever an [`Engine`]
+//! of theirs is: [`embedded`] sessions of ONNX Runtime in this process, or a connection to a server of the `net` crate.
 //!
 //! One picture is one request, all its views together: it is admitted or refused as a whole, before any of it was computed.
 
 mod onnx;
+mod read;
 mod runtime;
 mod workers;
 
-pub use onnx::Onnx;
+pub use onnx::open as embedded;
+pub use read::Tensor;
+pub use workers::{Engine, Workers};
+
+use crate::model::{ModelCard, View};
 
 /// One view of one picture: squares, normalised, ready for the network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     /// Which view of the card.
     pub view: usize,
-    /// Side of a square, in pixels.
-    pub side: usize,
-    /// `squares × 3 × side × side`, planes of R, G, B.
+    /// Of a square, in pixels.
+    pub height: usize,
+    /// Of a square, in pixels.
+    pub width: usize,
+    /// `squares × 3 × height × width`, planes of R, G, B.
     pub pixels: Vec<f32>,
 }
 
 impl Batch {
+    /// One grey square of the smallest size that a view shows: what an engine tries once, before the first picture.
+    #[must_use]
+    pub fn trial(index: usize, view: &View) -> Self {
+        let [width, height] = view.cut.smallest().map(|side| side as usize);
+        Self { view: index, height, width, pixels: vec![0.0; 3 * width * height] }
+    }
+
+    /// How many numbers one square has.
+    #[must_use]
+    pub const fn square(&self) -> usize {
+        3 * self.height * self.width
+    }
+
     /// How many squares it holds.
     #[must_use]
     pub fn squares(&self) -> usize {
-        self.pixels.len() / (3 * self.side * self.side).max(1)
+        self.pixels.len() / self.square().max(1)
     }
 }
 
@@ -32,12 +53,16 @@ impl Batch {
 pub struct Scores {
     /// One a square.
     pub image: Vec<f32>,
-    /// `squares × rows × columns`, row by row: where in the square it saw what.
+    /// `squares × rows × columns`, row by row: where in the square it saw what. Empty where the view is no part of the heatmap.
     pub patches: Vec<f32>,
     /// Patch rows of one square.
     pub rows: usize,
     /// Patch columns of one square.
     pub columns: usize,
+    /// `squares × families` of the card. Empty where the network does not say.
+    pub families: Vec<f32>,
+    /// `squares × kinds` of the card. Empty where the network does not say.
+    pub kinds: Vec<f32>,
 }
 
 /// Why the network gave no scores.
@@ -46,7 +71,7 @@ pub enum InferError {
     /// Every session works and every place in the queue is taken.
     #[error("every place in the inference queue is taken")]
     Busy,
-    /// The runtime failed, or answered in another shape than the card promises.
+    /// The runtime or the server failed, or answered in another shape than the card promises.
     #[error("the model failed: {0}")]
     Failed(String),
 }
@@ -59,4 +84,19 @@ pub trait Infer: Send + Sync {
     /// # Errors
     /// [`InferError::Busy`] at once when the queue is full; [`InferError::Failed`] when the runtime fails.
     fn infer(&self, batches: Vec<Batch>) -> Result<Vec<Scores>, InferError>;
+}
+
+/// Has an engine judge one grey square of each view, so that what does not fit the card is found at the start and not by a picture.
+///
+/// # Errors
+/// The view that does not work, and why.
+pub fn try_once<'a>(engine: &mut impl Engine, card: &'a ModelCard) -> Result<(), (&'a View, String)> {
+    for (index, view) in card.views.iter().enumerate() {
+        match engine.run(Batch::trial(index, view)) {
+            Ok(_) => {}
+            Err(InferError::Failed(reason)) => return Err((view, reason)),
+            Err(error @ InferError::Busy) => return Err((view, error.to_string())),
+        }
+    }
+    Ok(())
 }

@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use touchstone_core::{
-    finding::{Finding, Stage},
-    verdict::Verdict,
+    finding::{Finding, Signal, Stage},
+    verdict::{Label, Verdict},
 };
 
 pub use crate::open::OpenError;
@@ -16,10 +16,12 @@ use crate::{
     Settings,
     classifier::{self, Classifier, Seen},
     fuse::{self, Fused},
-    infer::{InferError, Onnx},
-    model::ModelCard,
+    infer::{self, InferError},
+    model::{ModelCard, Thresholds},
     patches::PatchGrid,
     picture::{Picture, Unreadable},
+    probe,
+    region::Region,
     settings::Limits,
     stage::Look,
     stages::{metadata::Metadata, provenance::Provenance, quality::Quality, watermark::Watermark},
@@ -70,6 +72,8 @@ pub struct Judged {
     /// For the heatmap: present when it was asked for and the label is of the asked kind, unless the model could not look at
     /// a picture that a record had already settled.
     pub patches: Option<PatchGrid>,
+    /// What the model saw, where it was asked for an opinion.
+    pub seen: Option<Seen>,
 }
 
 /// Why there is no verdict.
@@ -87,15 +91,14 @@ pub enum Unjudged {
 }
 
 impl Pipeline {
-    /// Reads the model and starts its threads.
+    /// Reads the model and starts its threads, in this process whatever the settings' backend is.
     ///
     /// # Errors
     /// When the card, the weights or the runtime library are missing or wrong.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let card = ModelCard::read(&settings.model)?;
-        let onnx = Onnx::open(settings, &card)?;
-        let threads = onnx.threads();
-        Ok(Self::new(settings, threads, Classifier::new(card, Arc::new(onnx))))
+        let workers = infer::embedded(settings, &card)?;
+        Ok(Self::new(settings, workers.threads(), Classifier::new(card, Arc::new(workers))))
     }
 
     /// A pipeline around a classifier that runs `threads` pictures side by side, wherever it runs.
@@ -122,14 +125,12 @@ impl Pipeline {
         let mut findings = self.look(&picture);
         let decided = fuse::decided(&findings).is_some();
         let classified = (!decided || ask.always_classify).then(|| self.inner.classifier.look(&picture));
-        findings.push(self.classified(classified.as_ref())?);
+        findings.push(self.classified(&picture, decided, classified.as_ref())?);
         let fused = fuse::fuse(findings, &self.card().thresholds);
         let fused = fused.ok_or_else(|| Unjudged::Classifier(why(classified.as_ref())))?;
-        let patches = self.patches(&picture, ask.heatmap, &fused, classified)?;
-        let Fused { label, ai_likelihood, confidence, unsure, decided_by, findings } = fused;
-        let (image, model) = (picture.facts.clone(), self.card().name.clone());
-        let verdict = Verdict { label, ai_likelihood, confidence, unsure, decided_by, findings, image, model };
-        Ok(Judged { verdict, picture, patches })
+        let patches = self.patches(&picture, ask.heatmap, &fused, classified.as_ref())?;
+        let seen = classified.and_then(Result::ok);
+        Ok(Judged { verdict: self.verdict(fused, &picture, seen.as_ref()), picture, patches, seen })
     }
 
     /// The model's card.
@@ -172,13 +173,46 @@ impl Pipeline {
         findings
     }
 
-    fn classified(&self, seen: Option<&Result<Seen, InferError>>) -> Result<Finding, Unjudged> {
+    /// What the model says: its score, a region that stands out, and, where it is the model that decides, whether that holds.
+    fn classified(&self, picture: &Picture, decided: bool, seen: Option<&Result<Seen, InferError>>) -> Result<Finding, Unjudged> {
         match seen {
             None => Ok(Finding::skipped(Stage::Classifier)),
-            Some(Ok(seen)) => Ok(classifier::finding(seen, &self.card().thresholds)),
+            Some(Ok(seen)) => {
+                let mut finding = classifier::finding(seen, &self.card().thresholds);
+                let region = self.card().edits.and_then(|edits| {
+                    Region::hottest(picture.rgb.width(), picture.rgb.height(), &seen.patches).and_then(|region| region.signal(edits))
+                });
+                finding.signals.extend(region);
+                if !decided {
+                    finding.signals.extend(self.unstable(picture, seen.probability)?);
+                }
+                Ok(finding)
+            }
             Some(Err(InferError::Busy)) => Err(Unjudged::Busy),
             Some(Err(InferError::Failed(reason))) => Ok(Finding::could_not_look(Stage::Classifier, reason)),
         }
+    }
+
+    /// Row X2, for a probability in the card's near range.
+    fn unstable(&self, picture: &Picture, p: f64) -> Result<Option<Signal>, Unjudged> {
+        let Thresholds { ai, near_low: Some(low), near_high: Some(high), .. } = self.card().thresholds else { return Ok(None) };
+        if !(low..=high).contains(&p) {
+            return Ok(None);
+        }
+        probe::unstable(&self.inner.classifier, picture, p, ai, &self.inner.limits).map_err(|error| match error {
+            InferError::Busy => Unjudged::Busy,
+            InferError::Failed(reason) => Unjudged::Classifier(reason),
+        })
+    }
+
+    fn verdict(&self, fused: Fused, picture: &Picture, seen: Option<&Seen>) -> Verdict {
+        let Fused { label, ai_likelihood, confidence, unsure, decided_by, findings } = fused;
+        // X1: nothing is attributed that is not said to be generated.
+        let generated = matches!(label, Label::AiGenerated | Label::AiEdited);
+        let attribution = seen.filter(|_| generated).map(|seen| seen.attribution.clone()).unwrap_or_default();
+        let kind = seen.map(|seen| seen.kind.clone()).unwrap_or_default();
+        let (image, model) = (picture.facts.clone(), self.card().name.clone());
+        Verdict { label, ai_likelihood, confidence, unsure, decided_by, findings, image, model, attribution, kind }
     }
 
     /// The patches, if they are wanted; the model looks for the map alone where it had not looked yet (row T7).
@@ -187,18 +221,24 @@ impl Pipeline {
         picture: &Picture,
         heatmap: Heatmap,
         fused: &Fused,
-        seen: Option<Result<Seen, InferError>>,
+        seen: Option<&Result<Seen, InferError>>,
     ) -> Result<Option<PatchGrid>, Unjudged> {
         let wanted = match heatmap {
             Heatmap::Never => false,
             Heatmap::WhenSuspicious => fused.label.is_suspicious(),
             Heatmap::Always => true,
         };
-        if !wanted {
+        let classifier = &self.inner.classifier;
+        if !wanted || !self.card().has_heatmap() {
             return Ok(None);
         }
-        match seen.unwrap_or_else(|| self.inner.classifier.look(picture)) {
-            Ok(seen) => Ok(Some(seen.patches)),
+        let patches = match seen {
+            Some(Err(error)) => Err(error.clone()),
+            Some(Ok(seen)) if !classifier.maps_closer(picture) => Ok(seen.patches.clone()),
+            _ => classifier.map(picture),
+        };
+        match patches {
+            Ok(patches) => Ok(Some(patches)),
             Err(InferError::Busy) => Err(Unjudged::Busy),
             Err(InferError::Failed(reason)) => {
                 tracing::warn!(reason, "no heatmap: the model failed, but a record had settled the verdict");
@@ -224,5 +264,7 @@ fn why(seen: Option<&Result<Seen, InferError>>) -> String {
     }
 }
 
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ pub mod classifier;
 mod container;
 #[cfg(test)]
 mod corpus;
+pub mod delivery;
 pub mod encoded;
 pub mod fuse;
 pub mod heatmap;
@@ -17,10 +18,13 @@ pub mod open;
 pub mod patches;
 pub mod picture;
 pub mod preview;
+pub mod probe;
+pub mod region;
 mod resize;
 pub mod settings;
 pub mod stage;
 pub mod stages;
+pub mod statistics;
 #[cfg(test)]
 mod testing;
 pub mod views;

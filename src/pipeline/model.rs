@@ -1,7 +1,8 @@
 //! The model's card, `model.toml`: which weights, what they are shown, how their logits become one probability, and where the
 //! thresholds lie. Any ONNX classifier can be dropped in by writing this file; nothing about a model is known anywhere else.
 //!
-//! The card is parsed once into types that cannot be wrong: a view is tiles or a whole, a weight names a feature that exists.
+//! The card is parsed once into types that cannot be wrong: a view has the sizes that its kind needs, a weight names a feature
+//! that exists.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +10,19 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use touchstone_core::verdict::ModelName;
 
-use crate::open::OpenError;
+use crate::{open::OpenError, region::Edits};
 
 mod calibration;
+pub(crate) mod features;
+mod heads;
 mod raw;
+mod raw_view;
+mod view;
 
 pub(crate) use calibration::sigmoid;
-pub use calibration::{Calibration, Pool};
+pub use calibration::{Bucket, Calibration};
+pub use heads::{Heads, OTHER};
+pub use view::{Activation, Cut, Filter, Head, Outputs, View};
 
 /// A model that was read from its folder and found consistent.
 #[derive(Debug, Clone)]
@@ -32,52 +39,20 @@ pub struct ModelCard {
     pub license_data: String,
     /// What the training started from.
     pub starting_weights: String,
-    /// What it looks at. Never empty; exactly one view draws the heatmap.
+    /// What it looks at. Never empty.
     pub views: Vec<View>,
-    /// From the views' logits to one probability.
+    /// What else it answers.
+    pub heads: Heads,
+    /// From the views' logits, and the like, to one probability.
     pub calibration: Calibration,
     /// Where probabilities become words.
     pub thresholds: Thresholds,
+    /// When a region means an edit; `None`: never.
+    pub edits: Option<Edits>,
     /// How it was trained, free of form.
     pub training: toml::Table,
     /// What it was measured at, free of form.
     pub measured: Vec<toml::Table>,
-}
-
-/// One network and the way in which a picture is shown to it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct View {
-    /// Unique in the card; features are called `<name>.mean` and so on.
-    pub name: String,
-    /// The ONNX file, in the card's folder.
-    pub file: String,
-    /// Lower-case hex SHA-256 of that file.
-    pub sha256: String,
-    /// Which squares are cut, and from what.
-    pub cut: Cut,
-    /// Side of a square, in pixels.
-    pub side: u32,
-    /// Subtracted from R, G and B (0–255).
-    pub mean: [f32; 3],
-    /// What the difference is divided by.
-    pub std: [f32; 3],
-    /// Whether the heatmap is drawn from this view's patches.
-    pub heatmap: bool,
-}
-
-/// How squares are cut out of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    /// At native resolution, on an even grid of at most this many squares.
-    Tiles {
-        /// 1 or more.
-        most: u32,
-    },
-    /// Three overlapping squares of the whole picture, made at most this long.
-    Whole {
-        /// In pixels, at least the side.
-        longest: u32,
-    },
 }
 
 /// Probabilities (0–1) at which words change.
@@ -88,8 +63,12 @@ pub struct Thresholds {
     pub ai: f64,
     /// From here …
     pub unsure_low: f64,
-    /// … to here the answer is marked unsure.
+    /// … to here the answer is marked unsure. A band of one point, at `ai`, is an empty one.
     pub unsure_high: f64,
+    /// From here …
+    pub near_low: Option<f64>,
+    /// … to here the picture is looked at again in other deliveries (row X2). Both or neither.
+    pub near_high: Option<f64>,
 }
 
 impl ModelCard {
@@ -123,10 +102,10 @@ impl ModelCard {
         Ok(bytes)
     }
 
-    /// Which view draws the heatmap.
+    /// Whether there is anything to draw a heatmap from.
     #[must_use]
-    pub fn heatmap_view(&self) -> usize {
-        self.views.iter().position(|view| view.heatmap).expect("a checked card has one such view")
+    pub fn has_heatmap(&self) -> bool {
+        self.views.iter().any(|view| view.heatmap)
     }
 }
 

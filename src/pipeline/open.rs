@@ -39,14 +39,40 @@ pub enum OpenError {
         /// Lower-case hex of the file.
         found: String,
     },
-    /// ONNX Runtime does not accept the weights, or their inputs and outputs are not the ones this pipeline speaks.
+    /// ONNX Runtime does not accept the weights, or what goes in and comes out is not what the card says.
     #[error(
-        "the weights {path} cannot be used: {reason}. Expected: input \"pixels\" [N,3,side,side], outputs \"image_logit\" [N] and \
-         \"patch_logits\" [N,rows,columns], all float32"
+        "the weights {path} cannot be used: {reason}. Correct the card beside it; models/README.md describes [[view]] and [view.outputs]"
     )]
     WeightsUnfit {
         /// The weights.
         path: PathBuf,
+        /// What did not fit.
+        reason: String,
+    },
+    /// `[pipeline.inference.remote]` says something that cannot be.
+    #[error("pipeline.inference.remote.{key} {reason}")]
+    RemoteSettings {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong with it, and what would be right.
+        reason: String,
+    },
+    /// The inference server is not there, not ready, or refuses us.
+    #[error("the inference server {url} is of no use: {reason}. Start it, or correct pipeline.inference.remote (url, token)")]
+    RemoteUnready {
+        /// What was asked.
+        url: String,
+        /// What came of it.
+        reason: String,
+    },
+    /// The server has another model than the card says.
+    #[error(
+        "the inference server's model {url} does not fit the card: {reason}. Correct the server's model, pipeline.inference.remote.models \
+         (view = \"model\"), or the card"
+    )]
+    RemoteUnfit {
+        /// The model's address on the server.
+        url: String,
         /// What did not fit.
         reason: String,
     },

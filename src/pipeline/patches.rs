@@ -25,26 +25,28 @@ pub struct PatchGrid {
 }
 
 impl PatchGrid {
-    /// Puts a view's patch logits back where its squares lay.
-    #[must_use]
-    pub fn new(layout: &Layout, scores: &Scores) -> Self {
-        let (rows, columns) = (scores.rows.max(1), scores.columns.max(1));
-        let [across, down] = layout.pixel();
-        let [width, height] = [across * layout.side as f32 / columns as f32, down * layout.side as f32 / rows as f32];
-        let squares = layout.squares.iter().zip(scores.patches.chunks_exact(rows * columns));
-        let patches = squares.flat_map(|([left, top], logits)| {
-            let x = layout.part[0] as f32 + *left as f32 * across;
-            let y = layout.part[1] as f32 + *top as f32 * down;
-            logits.iter().enumerate().map(move |(index, logit)| Patch {
-                x: x + (index % columns) as f32 * width,
-                y: y + (index / columns) as f32 * height,
-                width,
-                height,
-                logit: *logit,
-            })
-        });
-        Self { patches: patches.collect() }
+    /// Puts views' patch logits back where their squares lay; a view without patches adds none.
+    pub fn new<'a>(views: impl IntoIterator<Item = (&'a Layout, &'a Scores)>) -> Self {
+        Self { patches: views.into_iter().flat_map(|(layout, scores)| placed(layout, scores)).collect() }
     }
+}
+
+fn placed(layout: &Layout, scores: &Scores) -> impl Iterator<Item = Patch> {
+    let (rows, columns) = (scores.rows.max(1), scores.columns.max(1));
+    let ([across, down], [wide, high]) = (layout.pixel(), layout.square);
+    let [width, height] = [across * wide as f32 / columns as f32, down * high as f32 / rows as f32];
+    let squares = layout.squares.iter().zip(scores.patches.chunks_exact(rows * columns));
+    squares.flat_map(move |([left, top], logits)| {
+        let x = layout.part[0] as f32 + *left as f32 * across;
+        let y = layout.part[1] as f32 + *top as f32 * down;
+        logits.iter().enumerate().map(move |(index, logit)| Patch {
+            x: x + (index % columns) as f32 * width,
+            y: y + (index / columns) as f32 * height,
+            width,
+            height,
+            logit: *logit,
+        })
+    })
 }
 
 #[cfg(test)]
@@ -54,9 +56,10 @@ mod tests {
     #[test]
     fn patches_lie_in_original_pixels() {
         // The right half of a 400×100 picture, halved, shows one square of 50 with 2×2 patches at its right end.
-        let layout = Layout { part: [200, 0, 200, 100], scaled: [100, 50], side: 50, squares: vec![[50, 0]] };
-        let scores = Scores { image: vec![0.0], patches: vec![1.0, 2.0, 3.0, 4.0], rows: 2, columns: 2 };
-        let grid = PatchGrid::new(&layout, &scores);
+        let layout = Layout { part: [200, 0, 200, 100], scaled: [100, 50], square: [50, 50], squares: vec![[50, 0]] };
+        let scores = Scores { image: vec![0.0], patches: vec![1.0, 2.0, 3.0, 4.0], rows: 2, columns: 2, ..Scores::default() };
+        let plain = (Layout { square: [9, 9], ..layout.clone() }, Scores::default());
+        let grid = PatchGrid::new([(&layout, &scores), (&plain.0, &plain.1)]);
         assert_eq!(grid.patches[3], Patch { x: 350.0, y: 50.0, width: 50.0, height: 50.0, logit: 4.0 });
         assert_eq!((grid.patches.len(), grid.patches[0].x, grid.patches[1].y), (4, 300.0, 0.0));
     }

@@ -10,7 +10,9 @@ use std::borrow::Cow;
 
 /// Which kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Filter {
+pub enum Filter {
+    /// Pillow's BILINEAR.
+    Bilinear,
     /// For enlarging: Pillow's BICUBIC.
     CatmullRom,
     /// For reducing: Pillow's LANCZOS.
@@ -24,6 +26,7 @@ pub(crate) fn resize(rgb: &RgbImage, part: [u32; 4], size: [u32; 2], filter: Fil
         return Cow::Borrowed(rgb);
     }
     let kernel = match filter {
+        Filter::Bilinear => FilterType::Bilinear,
         Filter::CatmullRom => FilterType::CatmullRom,
         Filter::Lanczos3 => FilterType::Lanczos3,
     };
@@ -35,4 +38,30 @@ pub(crate) fn resize(rgb: &RgbImage, part: [u32; 4], size: [u32; 2], filter: Fil
     let mut target = TypedImage::<U8x3>::from_buffer(size[0], size[1], &mut scaled).expect("an RgbImage holds 3 bytes a pixel");
     Resizer::new().resize_typed(&source, &mut target, &options).expect("the part lies inside and both images are RGB");
     Cow::Owned(scaled)
+}
+
+/// The picture with its longest side at most `longest` pixels: same proportions, never enlarged, no side below 1.
+pub(crate) fn shrink(rgb: &RgbImage, longest: u32) -> Cow<'_, RgbImage> {
+    let (width, height) = rgb.dimensions();
+    resize(rgb, [0, 0, width, height], fitted([width, height], longest), Filter::Lanczos3)
+}
+
+fn fitted(size: [u32; 2], longest: u32) -> [u32; 2] {
+    let own = size[0].max(size[1]);
+    if own <= longest {
+        return size;
+    }
+    let scaled = |side: u32| (u64::from(side) * u64::from(longest) + u64::from(own) / 2) / u64::from(own);
+    size.map(|side| u32::try_from(scaled(side)).unwrap_or(longest).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_shrinks_in_proportion_and_never_grows() {
+        let sizes = [[4000, 3000], [100, 60], [512, 512], [30_000, 2]].map(|size| fitted(size, 512));
+        assert_eq!(sizes, [[512, 384], [100, 60], [512, 512], [512, 1]]);
+    }
 }

@@ -1,7 +1,8 @@
 //! The pipeline's section of the configuration. `config.toml` is the manual: every key there, its default and one sentence.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf, thread};
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 /// `[pipeline]`.
@@ -34,12 +35,57 @@ pub struct Limits {
     pub max_frames: u32,
 }
 
-/// `[pipeline.inference]`: owner threads and the bounded queue before them.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// `[pipeline.inference]`: where the networks run, and the bounded queue before them.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inference {
-    /// Sessions that run side by side, each with one thread; 0: one for each core.
+    /// In this process, or on a server.
+    pub backend: Backend,
+    /// Pictures that are worked on side by side, each with one thread; 0: one for each core.
     pub threads: usize,
-    /// Requests that may wait for a session; one more is refused.
+    /// Requests that may wait for a thread; one more is refused.
     pub queue: usize,
+    /// The server, where the backend is remote.
+    pub remote: Remote,
+}
+
+/// Where the networks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// ONNX Runtime in this process.
+    Embedded,
+    /// A server that speaks the Open Inference Protocol, version 2.
+    Remote,
+}
+
+/// `[pipeline.inference.remote]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remote {
+    /// The server's base address; the protocol's paths (`/v2/…`) follow it.
+    pub url: String,
+    /// View name → model name on the server, or `name/versions/V`. Without one: `<card's name>-<view's name>`.
+    pub models: BTreeMap<String, String>,
+    /// Seconds that one request may take.
+    pub timeout_seconds: u64,
+    /// Sent as a bearer token; empty: none.
+    pub token: SecretString,
+}
+
+impl Inference {
+    /// In this process, on so many threads with such a queue.
+    #[must_use]
+    pub fn embedded(threads: usize, queue: usize) -> Self {
+        Self { backend: Backend::Embedded, threads, queue, remote: Remote::default() }
+    }
+
+    /// How many pictures are worked on side by side; never 0.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        match self.threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
 }

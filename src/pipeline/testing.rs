@@ -19,7 +19,7 @@ pub(crate) fn settings() -> Settings {
         onnxruntime: std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| workspace("models/runtime/libonnxruntime.so"), PathBuf::from),
         bypass_watermark: false,
         limits: Limits { max_side: 32768, max_pixels: 100_000_000, max_memory: 1 << 29, max_frames: 2000 },
-        inference: Inference { threads: 2, queue: 4 },
+        inference: Inference::embedded(2, 4),
     }
 }
 

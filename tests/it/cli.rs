@@ -290,3 +290,15 @@ fn the_shipped_configuration_is_what_check_config_prints() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(printed.trim_end(), std::fs::read_to_string(root().join("config.toml")).unwrap().trim_end());
 }
+
+// In a process of its own: the first library that loads is the only one that a process can have.
+#[test]
+fn a_runtime_library_that_is_none_is_told_with_the_loaders_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let (picture, library) = (folder.path().join("a.jpg"), folder.path().join("no_library.so"));
+    std::fs::write(&picture, pictures::jpeg(1)).unwrap();
+    std::fs::write(&library, "").unwrap();
+    let output = touchstone(folder.path()).env("TOUCHSTONE__PIPELINE__ONNXRUNTIME", &library).arg("detect").arg(&picture).output().unwrap();
+    let told = stderr(&output);
+    assert!(!output.status.success() && told.contains("no_library.so") && told.contains("make runtime"), "{told}");
+}

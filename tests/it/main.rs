@@ -5,10 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was skipped and what was measured is for people to read")]
 
+mod accuracy;
 mod cli;
 mod crash;
+mod detector;
 mod hostile;
 mod ops;
+mod remote;
 mod road;
 mod schemathesis;
 mod sdk;

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 
-use super::files::Candidate;
+use crate::files::Candidate;
 
 /// Makes the folder and gives every candidate its path: `<stem>.heatmap.jpg`, with `-2`, `-3` … where the name is taken.
 pub(super) fn plan(folder: &Path, candidates: &[Candidate]) -> anyhow::Result<Vec<PathBuf>> {

@@ -5,10 +5,8 @@ use std::{fs, path::Path};
 use touchstone_core::submission::HeatmapStyle;
 use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, heatmap};
 
-use super::{files::Candidate, row::Row};
-
-/// Larger files are no pictures that anybody means to have judged; the pipeline's own limits speak of pixels.
-const MOST_BYTES: u64 = 512 << 20;
+use super::row::Row;
+use crate::files::{self, Candidate};
 
 /// The row of one candidate. Whatever goes wrong stands in its `error`.
 pub(super) fn judge(pipeline: &Pipeline, candidate: &Candidate, heatmap: Option<&Path>) -> Row {
@@ -18,7 +16,7 @@ pub(super) fn judge(pipeline: &Pipeline, candidate: &Candidate, heatmap: Option<
     }
     // The model always speaks here: whoever runs this by hand wants to see what it says beside a record.
     let ask = Ask { heatmap: if heatmap.is_some() { Heatmap::Always } else { Heatmap::Never }, always_classify: true };
-    let judged = read(path).and_then(|bytes| pipeline.judge(bytes.into(), &ask).map_err(|unjudged| unjudged.to_string()));
+    let judged = files::read(path).and_then(|bytes| pipeline.judge(bytes.into(), &ask).map_err(|unjudged| unjudged.to_string()));
     match judged {
         Err(reason) => Row::failed(path, reason),
         Ok(judged) => {
@@ -26,18 +24,6 @@ pub(super) fn judge(pipeline: &Pipeline, candidate: &Candidate, heatmap: Option<
             Row::judged(path, judged.verdict, drawn)
         }
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let told = |error: std::io::Error| format!("The file cannot be read: {error}.");
-    let metadata = fs::metadata(path).map_err(told)?;
-    if !metadata.is_file() {
-        return Err("This is no ordinary file.".into());
-    }
-    if metadata.len() > MOST_BYTES {
-        return Err(format!("The file has more than {} MB: save a smaller copy.", MOST_BYTES >> 20));
-    }
-    fs::read(path).map_err(told)
 }
 
 fn draw(judged: &Judged, target: &Path) -> Result<(), String> {
@@ -66,7 +52,7 @@ mod tests {
             onnxruntime: std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| workspace.join("models/runtime/libonnxruntime.so"), Into::into),
             bypass_watermark: false,
             limits: Limits { max_side: 4096, max_pixels: 1 << 24, max_memory: 1 << 28, max_frames: 10 },
-            inference: Inference { threads: 1, queue: 1 },
+            inference: Inference::embedded(1, 1),
         };
         Pipeline::open(&settings).expect("the tiny model opens")
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use touchstone_core::{
     finding::{Signal, Warning},
-    verdict::{ImageFacts, Label, ModelName, Verdict},
+    verdict::{ImageFacts, Label, ModelName, Share, Verdict},
 };
 
 /// One file: a verdict, or the reason why there is none.
@@ -20,6 +20,10 @@ pub(super) struct Row {
     /// 1 a record decided, 2 a watermark, 3 the model.
     pub(super) detection_step: Option<u8>,
     pub(super) unsure: Option<bool>,
+    /// Which families of generators it looks like, shares summing to 1; empty unless it looks generated (row X1).
+    pub(super) attribution: Vec<Share>,
+    /// What sort of picture it is, shares summing to 1.
+    pub(super) kind: Vec<Share>,
     pub(super) signals: Vec<Signal>,
     pub(super) warnings: Vec<Warning>,
     pub(super) image: Option<ImageFacts>,
@@ -38,6 +42,8 @@ impl Row {
             confidence: None,
             detection_step: None,
             unsure: None,
+            attribution: Vec::new(),
+            kind: Vec::new(),
             signals: Vec::new(),
             warnings: Vec::new(),
             image: None,
@@ -60,6 +66,8 @@ impl Row {
             confidence: Some(verdict.confidence),
             detection_step: Some(verdict.detection_step()),
             unsure: Some(verdict.unsure),
+            attribution: verdict.attribution.clone(),
+            kind: verdict.kind.clone(),
             signals: verdict.signals().cloned().collect(),
             warnings: verdict.warnings().cloned().collect(),
             image: Some(verdict.image),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const CARD: Thresholds = Thresholds { ai: 0.5, unsure_low: 0.4, unsure_high: 0.6 };
+const CARD: Thresholds = Thresholds { ai: 0.5, unsure_low: 0.4, unsure_high: 0.6, near_low: None, near_high: None };
 
 fn signal(stage: Stage, code: &str, score: Option<f64>, decisive: bool, edit: Option<Edit>) -> Signal {
     Signal { score, decisive, edit, ..Signal::new(stage, code, "…") }
@@ -33,10 +33,18 @@ fn records(stage: Stage) -> Vec<Finding> {
     all
 }
 
+/// The model saw a region that stands out, beside its opinion of the whole.
+fn with_region(percent: f64, score: f64) -> Finding {
+    let mut finding = model(percent);
+    finding.signals.push(signal(Stage::Classifier, GENERATED_REGION, Some(score), false, Some(Edit::Ai)));
+    finding
+}
+
 /// Everything the stages can say together, over a coarse table of model scores (and no model).
 fn everything() -> Vec<Vec<Finding>> {
     let mut models = vec![Finding::could_not_look(Stage::Classifier, "no runtime"), model(f64::NAN), model(f64::INFINITY)];
     models.extend([-1.0, 0.0, 12.5, 40.0, 49.9, 50.0, 60.0, 99.9, 100.0, 101.0].map(model));
+    models.extend([3.0, 49.9, 60.0, 80.0].map(|percent| with_region(percent, 70.0)));
     let mut all = Vec::new();
     for metadata in records(Stage::Metadata) {
         for watermark in records(Stage::Watermark) {
@@ -120,6 +128,30 @@ fn edits_count_only_where_the_model_sees_no_generated_picture() {
     );
     let edited = fused(vec![digital, model(20.0)]);
     assert_eq!((edited.label, edited.ai_likelihood, edited.confidence), (Label::DigitallyEdited, 20.0, 80.0));
+}
+
+// T6
+#[test]
+fn a_generated_region_makes_an_edit_of_a_picture_that_as_a_whole_is_not_clearly_generated() {
+    let fused = |percent| fuse(vec![with_region(percent, 70.0)], &CARD).expect("the model looked");
+    let weights = |fused: &Fused| fused.findings[0].signals.iter().map(|signal| signal.weight).collect::<Vec<_>>();
+    let low = fused(20.0);
+    assert_eq!((low.label, low.ai_likelihood, low.decided_by, weights(&low)), (Label::AiEdited, 70.0, Stage::Classifier, vec![0.0, 1.0]));
+    let mild = fused(74.0);
+    assert_eq!((mild.label, mild.ai_likelihood, weights(&mild)), (Label::AiEdited, 74.0, vec![1.0, 0.0]));
+    let high = fused(76.0);
+    assert_eq!((high.label, high.ai_likelihood, weights(&high)), (Label::AiGenerated, 76.0, vec![1.0, 0.0]));
+}
+
+// X2
+#[test]
+fn an_unstable_answer_is_unsure_and_otherwise_what_it_was() {
+    let mut finding = model(93.0);
+    finding.signals.push(signal(Stage::Classifier, UNSTABLE, None, false, None));
+    let fused = fuse(vec![finding], &CARD).expect("the model looked");
+    assert_eq!((fused.label, fused.ai_likelihood, fused.unsure), (Label::AiGenerated, 93.0, true));
+    let record = says(signal(Stage::Metadata, "png_parameters", Some(97.0), true, None));
+    assert!(!fuse(vec![record, fused.findings[0].clone()], &CARD).expect("decided").unsure, "a record decided");
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! Patch logits on a coarse grid over the picture: overlapping patches are averaged by area, gaps take their neighbours'
 //! values, points between cells are interpolated.
+//!
+//! Views see different sizes of patches: tiles fine ones here and there, a frame coarse ones everywhere. They are laid over each
+//! other from the coarsest to the finest, each layer having the same say as all before it. Where the finer layer looked it
+//! counts itself; where it did not, the coarser values are moved by as much as it moved them nearby. So no outline of a tile
+//! is drawn, and nothing that only the frame saw is lost.
 
 use crate::patches::{Patch, PatchGrid};
 
@@ -14,32 +19,60 @@ const SPREAD: f64 = 3.0;
 
 /// One value a cell, row by row. Never empty.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Grid {
-    pub(super) columns: usize,
-    pub(super) rows: usize,
-    pub(super) cells: Vec<f32>,
+pub(crate) struct Grid {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+    pub(crate) cells: Vec<f32>,
+    /// How many cells the picture is wide and high: the last column and row may reach beyond it.
+    pub(crate) extent: [f32; 2],
 }
+
+/// Patches are of one layer up to this ratio of their sizes.
+const ALIKE: f32 = 1.5;
 
 impl Grid {
     /// The patches on a picture of this size; 0 everywhere when there are none.
-    pub(super) fn new(width: u32, height: u32, patches: &PatchGrid) -> Self {
+    pub(crate) fn new(width: u32, height: u32, patches: &PatchGrid) -> Self {
+        let mut coarsest_first: Vec<&Patch> = patches.patches.iter().filter(|patch| patch.logit.is_finite()).collect();
+        coarsest_first.sort_by(|a, b| size(b).total_cmp(&size(a)));
+        let mut grid = None;
+        for layer in coarsest_first.chunk_by(|before, after| size(before) <= size(after) * ALIKE) {
+            grid = Some(Self::refined(width, height, layer, grid.as_ref()));
+        }
+        grid.unwrap_or_else(|| Self::refined(width, height, &[], None))
+    }
+
+    /// One more layer of patches over the coarser ones, if there are any.
+    fn refined(width: u32, height: u32, layer: &[&Patch], below: Option<&Self>) -> Self {
         // As large as a patch: finer cells would only draw the patches' outlines.
-        let patch = patches.patches.first().map_or(EMPTY_CELL, |patch| patch.width.min(patch.height).round() as u32);
+        let patch = layer.first().map_or(EMPTY_CELL, |patch| size(patch).round() as u32);
         let cell = width.max(height).div_ceil(MOST_CELLS).max(patch).max(1);
         let (columns, rows) = (width.div_ceil(cell).max(1) as usize, height.div_ceil(cell).max(1) as usize);
         let mut sums = Sums { columns, rows, values: vec![0.0; columns * rows], weights: vec![0.0; columns * rows] };
-        patches.patches.iter().filter(|patch| patch.logit.is_finite()).for_each(|patch| sums.add(patch, cell as f32));
-        Self { columns, rows, cells: sums.filled() }
+        layer.iter().for_each(|patch| sums.add(patch, cell as f32));
+        let extent = [width, height].map(|length| length as f32 / cell as f32);
+        let Some(below) = below else { return Self { columns, rows, cells: sums.filled(), extent } };
+        let coarse = below.sampled(columns, rows, extent);
+        sums.subtract(&coarse);
+        let cells = coarse.iter().zip(sums.filled()).map(|(coarse, moved)| coarse + moved / 2.0).collect();
+        Self { columns, rows, cells, extent }
+    }
+
+    /// Its values at the centres of another grid's cells on the same picture.
+    fn sampled(&self, columns: usize, rows: usize, extent: [f32; 2]) -> Vec<f32> {
+        let centre = |index: usize, axis: usize| (index as f32 + 0.5) / extent[axis];
+        let places: Vec<Place> = (0..columns).map(|column| between(centre(column, 0) * self.extent[0], self.columns)).collect();
+        (0..rows).flat_map(|row| self.row(centre(row, 1), &places).collect::<Vec<_>>()).collect()
     }
 
     /// For each of `width` columns of pixels: the two columns of cells around it. Made once, used for every row.
-    pub(super) fn places(&self, width: u32) -> Vec<Place> {
-        (0..width).map(|x| between((x as f32 + 0.5) / width as f32, self.columns)).collect()
+    pub(crate) fn places(&self, width: u32) -> Vec<Place> {
+        (0..width).map(|x| between((x as f32 + 0.5) / width as f32 * self.extent[0], self.columns)).collect()
     }
 
     /// One row of values at `y` (0–1 of the height), each between the four nearest cell centres.
-    pub(super) fn row<'a>(&self, y: f32, places: &'a [Place]) -> impl Iterator<Item = f32> + use<'a> {
-        let (top, bottom, down) = between(y, self.rows);
+    pub(crate) fn row<'a>(&self, y: f32, places: &'a [Place]) -> impl Iterator<Item = f32> + use<'a> {
+        let (top, bottom, down) = between(y * self.extent[1], self.rows);
         let mix = |a: f32, b: f32, share: f32| a + (b - a) * share;
         let cell = |column: usize| mix(self.cells[top * self.columns + column], self.cells[bottom * self.columns + column], down);
         let cells: Vec<f32> = (0..self.columns).map(cell).collect();
@@ -47,13 +80,17 @@ impl Grid {
     }
 }
 
-/// The two cells whose centres lie around a place, and how far it is from the first to the second.
-pub(super) type Place = (usize, usize, f32);
+/// The two cells whose centres lie around a place, which counts cells, and how far it is from the first to the second.
+pub(crate) type Place = (usize, usize, f32);
 
 fn between(place: f32, cells: usize) -> Place {
-    let position = (place * cells as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
+    let position = (place - 0.5).clamp(0.0, (cells - 1) as f32);
     let first = position.floor() as usize;
     (first, (first + 1).min(cells - 1), position - first as f32)
+}
+
+fn size(patch: &Patch) -> f32 {
+    patch.width.min(patch.height)
 }
 
 /// Logits times covered area, and the area, of each cell.
@@ -72,6 +109,13 @@ impl Sums {
                 self.values[row * self.columns + column] += f64::from(patch.logit) * area;
                 self.weights[row * self.columns + column] += area;
             }
+        }
+    }
+
+    /// Leaves of each mean only how far it lies above another value.
+    fn subtract(&mut self, others: &[f32]) {
+        for ((value, weight), other) in self.values.iter_mut().zip(&self.weights).zip(others) {
+            *value -= f64::from(*other) * weight;
         }
     }
 
@@ -140,6 +184,56 @@ mod tests {
     }
 
     #[test]
+    fn values_lie_where_their_patches_did_also_on_the_last_row_that_reaches_beyond_the_picture() {
+        // Three rows of 16 px on a picture of 40: the boundary of the values lies at 32, four fifths down.
+        let grid = Grid::new(
+            16,
+            40,
+            &PatchGrid { patches: vec![patch(0.0, 0.0, 16.0, 0.0), patch(0.0, 16.0, 16.0, 0.0), patch(0.0, 32.0, 16.0, 1.0)] },
+        );
+        let at = |y: f32| grid.row(y / 40.0, &grid.places(1)).next().expect("one pixel wide");
+        assert!((at(32.0) - 0.5).abs() < 1e-5 && at(24.0) == 0.0 && at(40.0) == 1.0, "{}", at(32.0));
+    }
+
+    /// 8×8 coarse patches of 64 px that say `coarse` of the place, and 4×4 fine ones of 16 px around the middle that say `fine`.
+    fn layered(coarse: impl Fn(f32, f32) -> f32, fine: impl Fn(f32, f32) -> f32) -> Grid {
+        let lattice = |count: usize, from: f32, side: f32, says: &dyn Fn(f32, f32) -> f32| -> Vec<Patch> {
+            let place = |index: usize| from + index as f32 * side;
+            let cells = (0..count * count).map(|index| (place(index % count), place(index / count)));
+            cells.map(|(x, y)| patch(x, y, side, says(x + side / 2.0, y + side / 2.0))).collect()
+        };
+        let mut patches = lattice(4, 224.0, 16.0, &fine);
+        patches.extend(lattice(8, 0.0, 64.0, &coarse));
+        Grid::new(512, 512, &PatchGrid { patches })
+    }
+
+    // T7
+    #[test]
+    fn fine_patches_give_the_resolution_and_count_as_much_as_the_coarse_ones() {
+        let grid = layered(|_, _| 1.0, |x, _| if x < 256.0 { 3.0 } else { 5.0 });
+        assert_eq!((grid.columns, grid.rows), (32, 32), "cells as large as the finest patches");
+        let at = |column: usize, row: usize| grid.cells[row * grid.columns + column];
+        assert_eq!((at(15, 15), at(16, 15)), (2.0, 3.0), "half of each");
+    }
+
+    // T7
+    #[test]
+    fn what_only_coarse_patches_saw_stands_out_and_no_outline_of_a_tile_is_drawn() {
+        let grid = layered(|x, _| if x > 448.0 { 6.0 } else { -2.0 }, |_, _| 2.0);
+        let at = |column: usize, row: usize| grid.cells[row * grid.columns + column];
+        assert!(at(31, 16) > 7.9 && at(0, 16) < 0.1, "{} {}: both are moved as the middle was", at(31, 16), at(0, 16));
+        assert!((at(13, 16) - at(14, 16)).abs() < 0.1, "the tile's left edge lies between these");
+        assert!((at(16, 13) - at(16, 14)).abs() < 0.1, "its top edge lies between these");
+    }
+
+    #[test]
+    fn coarse_patches_alone_are_drawn_smoothly_under_a_single_fine_one() {
+        let grid = layered(|x, _| x / 64.0, |x, _| x / 64.0);
+        let row = &grid.cells[16 * grid.columns..17 * grid.columns];
+        assert!(row.windows(2).all(|pair| (0.0..0.3).contains(&(pair[1] - pair[0]))), "no steps of 1 at the coarse patches: {row:?}");
+    }
+
+    #[test]
     fn the_grid_is_bounded_and_finite_for_any_picture() {
         for (width, height) in [(1, 1), (32768, 10), (10, 32768), (10000, 10000)] {
             let grid = Grid::new(width, height, &PatchGrid { patches: vec![patch(0.0, 0.0, 1.0, 3.0), patch(0.0, 0.0, 1.0, f32::NAN)] });
@@ -151,7 +245,7 @@ mod tests {
 
     #[test]
     fn values_between_centres_are_interpolated_and_edges_are_kept() {
-        let grid = Grid { columns: 2, rows: 1, cells: vec![0.0, 1.0] };
+        let grid = Grid { columns: 2, rows: 1, cells: vec![0.0, 1.0], extent: [2.0, 1.0] };
         assert_eq!(grid.row(0.5, &grid.places(8)).collect::<Vec<_>>(), [0.0, 0.0, 0.125, 0.375, 0.625, 0.875, 1.0, 1.0]);
     }
 }

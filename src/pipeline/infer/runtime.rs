@@ -74,7 +74,7 @@ mod tests {
             onnxruntime: onnxruntime.into(),
             bypass_watermark: false,
             limits: Limits { max_side: 1, max_pixels: 1, max_memory: 1, max_frames: 1 },
-            inference: Inference { threads: 1, queue: 1 },
+            inference: Inference::embedded(1, 1),
         }
     }
 
@@ -90,12 +90,5 @@ mod tests {
     fn a_missing_library_names_every_place_and_the_command_that_fixes_it() {
         let told = load(&["no/such/a.so".into(), "no/such/b.so".into()]).expect_err("there is none").to_string();
         assert!(told.contains("no/such/a.so: not there") && told.contains("b.so") && told.contains("`make runtime`"), "{told}");
-    }
-
-    #[test]
-    fn a_file_that_is_no_library_is_told_with_the_loaders_words() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        let told = load(&[file.path().to_owned()]).expect_err("it is empty").to_string();
-        assert!(told.contains("failed to load"), "{told}");
     }
 }

@@ -1,4 +1,5 @@
-//! Owner threads: each owns one engine (a session of ONNX Runtime takes `&mut self`) and answers one request at a time.
+//! Owner threads: each owns one engine (sessions of ONNX Runtime, which take `&mut self`, or a connection) and answers one request
+//! at a time.
 //!
 //! At most `threads` requests run and `queue` wait; one more is refused at once. A panic inside an engine becomes an error
 //! for the one request that met it, and the thread goes on. The threads end when the handle is dropped.
@@ -13,12 +14,15 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{Batch, InferError, Scores};
-use crate::open::OpenError;
+use super::{Batch, Infer, InferError, Scores};
+use crate::{open::OpenError, settings::Inference};
 
 /// What an owner thread owns.
-pub(super) trait Engine {
+pub trait Engine {
     /// Scores one batch.
+    ///
+    /// # Errors
+    /// When it could not, or the answer is not what the card promises.
     fn run(&mut self, batch: Batch) -> Result<Scores, InferError>;
 }
 
@@ -30,7 +34,7 @@ struct Request {
 }
 
 /// The handle to the threads.
-pub(super) struct Workers {
+pub struct Workers {
     requests: Option<Sender<Request>>,
     threads: Vec<JoinHandle<()>>,
     admitted: AtomicUsize,
@@ -38,12 +42,16 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Starts `threads` threads; each makes its engine itself, side by side with the others.
-    pub(super) fn start<E, M>(threads: usize, queue: usize, make: M) -> Result<Self, OpenError>
+    /// Starts as many threads as the settings say; each makes its engine itself, side by side with the others.
+    ///
+    /// # Errors
+    /// When a thread or an engine cannot be made.
+    pub fn start<E, M>(inference: &Inference, make: M) -> Result<Self, OpenError>
     where
         E: Engine,
         M: Fn() -> Result<E, OpenError> + Send + Sync + 'static,
     {
+        let (threads, queue) = (inference.sessions(), inference.queue);
         let (requests, inbox) = channel::<Request>();
         let (ready, started) = channel();
         let (inbox, make) = (Arc::new(Mutex::new(inbox)), Arc::new(make));
@@ -67,8 +75,14 @@ impl Workers {
         Ok(workers)
     }
 
+    /// How many pictures are worked on at the same time.
+    #[must_use]
+    pub const fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
     /// Has one request answered.
-    pub(super) fn ask(&self, batches: Vec<Batch>) -> Answer {
+    fn ask(&self, batches: Vec<Batch>) -> Answer {
         let _place = self.admit()?;
         let (answer, reply) = channel();
         let gone = |_| InferError::Failed("the inference threads have ended".into());
@@ -81,6 +95,12 @@ impl Workers {
         let place = Place(&self.admitted);
         // The place is given back by its drop, also when it was one too many.
         if self.admitted.fetch_add(1, Ordering::AcqRel) >= self.places { Err(InferError::Busy) } else { Ok(place) }
+    }
+}
+
+impl Infer for Workers {
+    fn infer(&self, batches: Vec<Batch>) -> Result<Vec<Scores>, InferError> {
+        self.ask(batches)
     }
 }
 
@@ -135,13 +155,13 @@ mod tests {
     }
 
     fn batch(view: usize) -> Vec<Batch> {
-        vec![Batch { view, side: 1, pixels: vec![0.0; 6] }]
+        vec![Batch { view, height: 1, width: 1, pixels: vec![0.0; 6] }]
     }
 
     fn workers(threads: usize, queue: usize) -> (Workers, Sender<()>) {
         let (go, gate) = channel();
         let gate = Arc::new(Mutex::new(gate));
-        (Workers::start(threads, queue, move || Ok(Fake(Arc::clone(&gate)))).expect("threads start"), go)
+        (Workers::start(&Inference::embedded(threads, queue), move || Ok(Fake(Arc::clone(&gate)))).expect("threads start"), go)
     }
 
     #[test]
@@ -169,7 +189,7 @@ mod tests {
     #[test]
     fn an_engine_that_cannot_be_made_stops_the_start() {
         let make = || -> Result<Fake, OpenError> { Err(OpenError::Threads(std::io::Error::other("no"))) };
-        assert!(matches!(Workers::start(2, 1, make), Err(OpenError::Threads(_))));
+        assert!(matches!(Workers::start(&Inference::embedded(2, 1), make), Err(OpenError::Threads(_))));
     }
 
     #[test]

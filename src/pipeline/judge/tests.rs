@@ -11,7 +11,7 @@ use touchstone_core::{finding, verdict::Label};
 const RED: [u8; 3] = [255, 0, 0];
 const BLUE: [u8; 3] = [0, 0, 255];
 const GREY: [u8; 3] = [128, 128, 128];
-const ASK: Ask = Ask { heatmap: Heatmap::WhenSuspicious, always_classify: false };
+pub(super) const ASK: Ask = Ask { heatmap: Heatmap::WhenSuspicious, always_classify: false };
 
 fn pipeline() -> Pipeline {
     Pipeline::open(&settings()).expect("the tiny model opens")
@@ -32,7 +32,7 @@ fn broken(error: InferError) -> Pipeline {
 }
 
 /// A PNG that says it was made by Stable Diffusion.
-fn generated_by_record() -> Bytes {
+pub(super) fn generated_by_record() -> Bytes {
     let mut image = img_parts::png::Png::from_bytes(png(64, 64, GREY, GREY)).expect("a PNG");
     let text = b"parameters\0a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x64, Model: sd15";
     image.chunks_mut().insert(1, img_parts::png::PngChunk::new(*b"tEXt", Bytes::from_static(text)));
@@ -147,6 +147,6 @@ fn weights_that_speak_another_language_are_refused_with_what_was_expected() {
 
 #[test]
 fn threads_are_as_many_as_asked_for() {
-    let settings = Settings { inference: Inference { threads: 3, queue: 1 }, ..settings() };
+    let settings = Settings { inference: Inference::embedded(3, 1), ..settings() };
     assert_eq!(Pipeline::open(&settings).expect("opens").threads(), 3);
 }

@@ -1,78 +1,69 @@
-//! From the logits of all squares to one probability: a logistic regression over a few pooled features. Pure arithmetic.
+//! From features to one probability: a logistic regression, then, where the card has them, one straight line a bucket of sizes.
+//! Pure arithmetic.
 
 use std::collections::BTreeMap;
 
-use super::View;
-
-/// How the logits of a view's squares become one number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pool {
-    /// Their mean.
-    Mean,
-    /// The largest.
-    Max,
-    /// The smallest.
-    Min,
-    /// The middle one, or the mean of the two in the middle.
-    Median,
-}
-
-const POOLS: [(&str, Pool); 4] = [("mean", Pool::Mean), ("max", Pool::Max), ("min", Pool::Min), ("median", Pool::Median)];
-
-impl Pool {
-    fn of(self, logits: &[f32]) -> f64 {
-        let mut sorted: Vec<f64> = logits.iter().map(|logit| f64::from(*logit)).collect();
-        sorted.sort_by(f64::total_cmp);
-        let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return 0.0 };
-        let middle = sorted.len() / 2;
-        match self {
-            Self::Mean => sorted.iter().sum::<f64>() / sorted.len() as f64,
-            Self::Max => *last,
-            Self::Min => *first,
-            Self::Median if sorted.len() % 2 == 1 => sorted[middle],
-            Self::Median => (sorted[middle - 1] + sorted[middle]) / 2.0,
-        }
-    }
-}
-
-/// A logistic regression: `sigmoid(bias + Σ weight × feature)`.
+/// `P = sigmoid(scale × z + shift)` with `z = bias + Σ weight × feature`; scale and shift are those of the picture's bucket, 1 and 0
+/// without buckets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
     bias: f64,
-    terms: Vec<(usize, Pool, f64)>,
+    weights: BTreeMap<String, f64>,
+    buckets: Vec<Bucket>,
+}
+
+/// Pictures of some sizes, and how far the logit is right for them.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// For people.
+    pub name: String,
+    /// Pictures whose longest side is at most so many pixels belong here; `None`: all that are larger.
+    pub longest_to: Option<u32>,
+    /// What the logit is multiplied by; above 0.
+    pub scale: f64,
+    /// What is then added.
+    pub bias: f64,
 }
 
 impl Calibration {
-    /// Finds the view and the pooling that each feature name means; `Err` names the valid ones.
-    pub(super) fn new(bias: f64, weights: &BTreeMap<String, f64>, views: &[View]) -> Result<Self, String> {
-        let terms = weights.iter().map(|(feature, weight)| term(feature, *weight, views)).collect::<Result<Vec<_>, _>>()?;
-        if terms.is_empty() || !bias.is_finite() {
-            return Err("[calibration] needs a bias and at least one weight".into());
+    /// `valid` are the features that the card has; `Err` names what is wrong and what would be right.
+    pub(crate) fn new(bias: f64, weights: BTreeMap<String, f64>, buckets: Vec<Bucket>, valid: &[String]) -> Result<Self, String> {
+        if weights.is_empty() || !bias.is_finite() {
+            return Err("[calibration] needs a finite bias and at least one weight".into());
         }
-        Ok(Self { bias, terms })
+        for (feature, weight) in &weights {
+            if !valid.contains(feature) {
+                return Err(format!("[calibration.weights] knows no feature \"{feature}\"; valid: {}", valid.join(", ")));
+            }
+            if !weight.is_finite() {
+                return Err(format!("[calibration.weights] \"{feature}\" must be a finite number"));
+            }
+        }
+        check(&buckets)?;
+        Ok(Self { bias, weights, buckets })
     }
 
-    /// The probability of "generated", 0–1, from each view's logits (in the card's order of views).
+    /// The calibrated log-odds of "generated" for a picture with these features whose longest side has so many pixels. A
+    /// feature that is not there counts as 0.
     #[must_use]
-    pub fn probability(&self, logits: &[&[f32]]) -> f64 {
-        let sum: f64 = self.terms.iter().map(|(view, pool, weight)| weight * pool.of(logits[*view])).sum();
-        sigmoid(self.bias + sum)
+    pub fn logit(&self, features: &BTreeMap<String, f64>, longest: u32) -> f64 {
+        let sum: f64 = self.weights.iter().map(|(feature, weight)| weight * features.get(feature).copied().unwrap_or(0.0)).sum();
+        let z = self.bias + sum;
+        let bucket = self.buckets.iter().find(|bucket| bucket.longest_to.is_none_or(|to| longest <= to));
+        bucket.map_or(z, |bucket| bucket.scale * z + bucket.bias)
     }
 }
 
-fn term(feature: &str, weight: f64, views: &[View]) -> Result<(usize, Pool, f64), String> {
-    if !weight.is_finite() {
-        return Err(format!("[calibration.weights] \"{feature}\" must be a finite number"));
+fn check(buckets: &[Bucket]) -> Result<(), String> {
+    if let Some(bucket) = buckets.iter().find(|bucket| !(bucket.scale.is_finite() && bucket.scale > 0.0 && bucket.bias.is_finite())) {
+        return Err(format!("[[calibration.bucket]] \"{}\": scale must be a number above 0, bias a finite one", bucket.name));
     }
-    for (index, view) in views.iter().enumerate() {
-        for (suffix, pool) in POOLS {
-            if feature == format!("{}.{suffix}", view.name) {
-                return Ok((index, pool, weight));
-            }
-        }
+    let ends: Vec<u64> = buckets.iter().map(|bucket| bucket.longest_to.map_or(u64::MAX, u64::from)).collect();
+    if ends.windows(2).any(|pair| pair[0] >= pair[1]) || ends.last().is_some_and(|last| *last != u64::MAX) {
+        return Err("[[calibration.bucket]]: longest_to must rise from bucket to bucket, and the last bucket has none".into());
     }
-    let valid: Vec<String> = views.iter().flat_map(|view| POOLS.map(|(suffix, _)| format!("{}.{suffix}", view.name))).collect();
-    Err(format!("[calibration.weights] knows no feature \"{feature}\"; valid: {}", valid.join(", ")))
+    Ok(())
 }
 
 /// The logistic function.

@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use touchstone_core::verdict::ModelName;
 
-use super::{Calibration, Cut, ModelCard, Thresholds, View};
+use super::{Bucket, Calibration, Cut, Heads, ModelCard, OTHER, Thresholds, View, features, raw_view::RawView};
+use crate::region::Edits;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,8 +20,11 @@ pub(super) struct Card {
     starting_weights: String,
     positive: String,
     view: Vec<RawView>,
+    #[serde(default)]
+    heads: RawHeads,
     calibration: RawCalibration,
     thresholds: Thresholds,
+    edits: Option<Edits>,
     #[serde(default)]
     training: toml::Table,
     #[serde(default)]
@@ -28,19 +32,18 @@ pub(super) struct Card {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawView {
-    name: String,
-    kind: String,
-    file: String,
-    sha256: String,
-    side: u32,
-    most: Option<u32>,
-    longest: Option<u32>,
-    mean: [f32; 3],
-    std: [f32; 3],
-    #[serde(default)]
-    heatmap: bool,
+#[serde(default, deny_unknown_fields)]
+struct RawHeads {
+    families: Vec<String>,
+    kinds: Vec<String>,
+    other: f64,
+    temperature: f64,
+}
+
+impl Default for RawHeads {
+    fn default() -> Self {
+        Self { families: Vec::new(), kinds: Vec::new(), other: 0.35, temperature: 1.0 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -48,6 +51,8 @@ struct RawView {
 struct RawCalibration {
     bias: f64,
     weights: BTreeMap<String, f64>,
+    #[serde(default)]
+    bucket: Vec<Bucket>,
 }
 
 impl Card {
@@ -56,8 +61,11 @@ impl Card {
             return Err(format!("positive = \"{}\" is not supported; logits must grow with \"ai\"", self.positive));
         }
         check_thresholds(self.thresholds)?;
-        let views = self.view.into_iter().map(RawView::check).collect::<Result<Vec<_>, _>>()?;
-        check_views(&views)?;
+        self.edits.map_or(Ok(()), check_edits)?;
+        let heads = self.heads.check()?;
+        let views = self.view.into_iter().map(|view| view.check(&heads)).collect::<Result<Vec<_>, _>>()?;
+        check_views(&views, &heads)?;
+        let RawCalibration { bias, weights, bucket } = self.calibration;
         Ok(ModelCard {
             folder: folder.to_owned(),
             name: ModelName { name: self.name, version: self.version },
@@ -65,56 +73,70 @@ impl Card {
             license_weights: self.license_weights,
             license_data: self.license_data,
             starting_weights: self.starting_weights,
-            calibration: Calibration::new(self.calibration.bias, &self.calibration.weights, &views)?,
+            calibration: Calibration::new(bias, weights, bucket, &features::names(&views, &heads))?,
             views,
+            heads,
             thresholds: self.thresholds,
+            edits: self.edits,
             training: self.training,
             measured: self.measured,
         })
     }
 }
 
-impl RawView {
-    fn check(self) -> Result<View, String> {
-        let wrong = |what: &str| Err(format!("view \"{}\": {what}", self.name));
-        let cut = match (self.kind.as_str(), self.most, self.longest) {
-            ("tiles", Some(most @ 1..=64), None) => Cut::Tiles { most },
-            ("tiles", ..) => return wrong("kind = \"tiles\" needs most = 1 to 64, and no longest"),
-            ("whole", None, Some(longest)) if (self.side..=4096).contains(&longest) => Cut::Whole { longest },
-            ("whole", ..) => return wrong("kind = \"whole\" needs longest = side to 4096, and no most"),
-            _ => return wrong("kind must be \"tiles\" or \"whole\""),
-        };
-        if !(16..=1024).contains(&self.side) {
-            return wrong("side must be 16 to 1024");
+impl RawHeads {
+    fn check(self) -> Result<Heads, String> {
+        for (key, names) in [("families", &self.families), ("kinds", &self.kinds)] {
+            if let Some((_, wrong)) =
+                names.iter().enumerate().find(|(i, name)| name.is_empty() || *name == OTHER || names[..*i].contains(name))
+            {
+                return Err(format!(
+                    "[heads] {key}: \"{wrong}\" may not stand there; names are unique, and \"{OTHER}\" is what is left over"
+                ));
+            }
         }
-        if !self.mean.iter().all(|mean| mean.is_finite()) || !self.std.iter().all(|std| std.is_finite() && *std > 0.0) {
-            return wrong("mean must be finite numbers, std numbers above 0");
+        if !((0.0..=1.0).contains(&self.other) && self.temperature.is_finite() && self.temperature > 0.0) {
+            return Err("[heads] needs other = 0 to 1 and a temperature above 0".into());
         }
-        if self.file.is_empty() || Path::new(&self.file).components().count() != 1 || self.file.starts_with('.') {
-            return wrong("file must be the plain name of a file beside the card");
-        }
-        if self.sha256.len() != 64 {
-            return wrong("sha256 must be the 64 hex digits of the file");
-        }
-        let Self { name, file, side, mean, std, heatmap, .. } = self;
-        Ok(View { name, file, sha256: self.sha256.to_ascii_lowercase(), cut, side, mean, std, heatmap })
+        let Self { families, kinds, other, temperature } = self;
+        Ok(Heads { families, kinds, other, temperature })
     }
 }
 
-fn check_views(views: &[View]) -> Result<(), String> {
+fn check_views(views: &[View], heads: &Heads) -> Result<(), String> {
     if let Some(twice) = views.iter().enumerate().find(|(i, view)| views[..*i].iter().any(|other| other.name == view.name)) {
         return Err(format!("two views are called \"{}\"", twice.1.name));
     }
-    match views.iter().filter(|view| view.heatmap).count() {
-        1 => Ok(()),
-        count => Err(format!("heatmap = true must stand in exactly one [[view]], not in {count}")),
+    let plain = |view: &View| matches!(view.cut, Cut::Resized { .. });
+    if views.is_empty() || !(views.iter().any(|view| view.heatmap) || views.iter().all(plain)) {
+        return Err("there must be a [[view]], and heatmap = true in at least one that is not \"resized\"".into());
+    }
+    let heads = [
+        ("families", heads.families.is_empty(), views.iter().any(|view| view.outputs.families.is_some())),
+        ("kinds", heads.kinds.is_empty(), views.iter().any(|view| view.outputs.kinds.is_some())),
+    ];
+    match heads.into_iter().find(|(_, unnamed, read)| !unnamed && !read) {
+        Some((key, ..)) => Err(format!("[heads] lists {key}, but no view reads them: name the output in [view.outputs] {key}")),
+        None => Ok(()),
     }
 }
 
 fn check_thresholds(thresholds: Thresholds) -> Result<(), String> {
-    let Thresholds { ai, unsure_low, unsure_high } = thresholds;
-    if 0.0 <= unsure_low && unsure_low <= ai && ai <= unsure_high && unsure_high <= 1.0 {
+    let Thresholds { ai, unsure_low, unsure_high, near_low, near_high } = thresholds;
+    if !(0.0 <= unsure_low && unsure_low <= ai && ai <= unsure_high && unsure_high <= 1.0) {
+        return Err(format!("[thresholds] must rise from 0 to 1 as unsure_low ≤ ai ≤ unsure_high, not {unsure_low}, {ai}, {unsure_high}"));
+    }
+    match (near_low, near_high) {
+        (None, None) => Ok(()),
+        (Some(low), Some(high)) if 0.0 <= low && low <= high && high <= 1.0 => Ok(()),
+        _ => Err("[thresholds] needs both near_low and near_high, rising from 0 to 1, or neither".into()),
+    }
+}
+
+fn check_edits(edits: Edits) -> Result<(), String> {
+    let Edits { contrast, inside, outside } = edits;
+    if [contrast, inside, outside].iter().all(|logit| logit.is_finite()) && contrast > 0.0 && inside >= 0.0 && outside <= inside {
         return Ok(());
     }
-    Err(format!("[thresholds] must rise from 0 to 1 as unsure_low ≤ ai ≤ unsure_high, not {unsure_low}, {ai}, {unsure_high}"))
+    Err(format!("[edits] needs a contrast above 0, inside from 0 on and outside at most inside, not {contrast}, {inside}, {outside}"))
 }

@@ -5,7 +5,8 @@
 
 #[cfg(test)]
 mod corpus_test;
-mod jpeg_tables;
+mod double_compression;
+pub(crate) mod jpeg_tables;
 mod recapture;
 mod sharpness;
 mod spectrum;
@@ -40,7 +41,7 @@ impl Look for Quality {
             .into_iter()
             .flatten()
             .collect();
-        finding.signals.extend(jpeg_quality(picture));
+        finding.signals.extend([jpeg_quality(picture), double_compression(picture)].into_iter().flatten());
         finding
     }
 }
@@ -70,4 +71,14 @@ fn first_frame_only(picture: &Picture) -> Option<Warning> {
 fn jpeg_quality(picture: &Picture) -> Option<Signal> {
     let quality = (picture.facts.format == Format::Jpeg).then(|| jpeg_tables::estimate(&picture.bytes)).flatten()?;
     Some(Signal::new(Stage::Quality, "jpeg_quality", format!("The JPEG file was written at a quality of about {quality} of 100.")))
+}
+
+fn double_compression(picture: &Picture) -> Option<Signal> {
+    let earlier = (picture.facts.format == Format::Jpeg).then(|| double_compression::earlier(&picture.bytes, &picture.rgb)).flatten()?;
+    let summary = format!(
+        "The pixels had been saved as JPEG before, at a quality of about {} of 100; messengers and sites do that to every picture, so this \
+         alone is no edit.",
+        earlier.quality
+    );
+    Some(Signal::new(Stage::Quality, "double_compression", summary))
 }

@@ -18,7 +18,7 @@ const RULES: &[(&str, &str)] = &[
         "unfinished: pictures still to be drawn",
         "SELECT COUNT(*) AS n FROM document WHERE status IN ('done', 'failed') AND (heatmap_status = 'pending' OR preview_status = 'pending')",
     ),
-    ("jobs that were given up", "SELECT COUNT(*) AS n FROM job WHERE dead_at IS NOT NULL"),
+    ("unfinished: jobs that were given up", "SELECT COUNT(*) AS n FROM job WHERE dead_at IS NOT NULL"),
     (
         "balances that are not the sum of their ledger",
         "SELECT COUNT(*) AS n FROM balance b WHERE b.base <> (SELECT COALESCE(SUM(l.base), 0) FROM ledger_entry l WHERE l.organization_id = \

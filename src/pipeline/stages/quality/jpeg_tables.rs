@@ -7,17 +7,28 @@ const STANDARD: [u16; 64] = [
 ];
 
 /// The quality, 1–100, on the scale of the common encoder; `None` when the file has no luma table before its first scan.
-pub(super) fn estimate(file: &[u8]) -> Option<u8> {
-    let table = luma_table(file)?;
+pub(crate) fn estimate(file: &[u8]) -> Option<u8> {
+    luma_table(file).map(|table| quality(&table))
+}
+
+/// The same of a table.
+pub(super) fn quality(table: &[u16; 64]) -> u8 {
     let (ours, standard) =
         (table.iter().map(|step| u32::from(*step)).sum::<u32>(), STANDARD.iter().map(|step| u32::from(*step)).sum::<u32>());
     let percent = 100.0 * f64::from(ours) / f64::from(standard);
     let quality = if percent <= 100.0 { (200.0 - percent) / 2.0 } else { 5000.0 / percent };
-    Some(quality.round().clamp(1.0, 100.0) as u8)
+    quality.round().clamp(1.0, 100.0) as u8
 }
 
-/// Table 0, by walking the file's segments.
-fn luma_table(file: &[u8]) -> Option<[u16; 64]> {
+/// The table that the common encoder writes at a quality, 1–100.
+pub(super) fn scaled(quality: u8) -> [u16; 64] {
+    let quality = u32::from(quality.clamp(1, 100));
+    let percent = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
+    STANDARD.map(|step| u16::try_from((u32::from(step) * percent + 50) / 100).unwrap_or(255).clamp(1, 255))
+}
+
+/// Table 0 in the order of the file, by walking the file's segments.
+pub(super) fn luma_table(file: &[u8]) -> Option<[u16; 64]> {
     let mut rest = file.strip_prefix(&[0xFF, 0xD8])?;
     loop {
         // Any number of fill bytes may stand before a marker.
@@ -64,6 +75,7 @@ mod tests {
             JpegEncoder::new_with_quality(&mut file, quality).encode(&[128; 16 * 16 * 3], 16, 16, ExtendedColorType::Rgb8).unwrap();
             let found = estimate(&file).unwrap();
             assert!(found.abs_diff(quality) <= 2, "{quality}: {found}");
+            assert_eq!(luma_table(&file), Some(scaled(quality)));
         }
     }
 

@@ -6,7 +6,7 @@
 
 use image::RgbImage;
 
-use super::spectrum::{Spectrum, TILE};
+use super::spectrum::{Power, Spectrum, TILE};
 
 /// At most this many tiles are transformed, spread evenly over the picture.
 const MAX_TILES: usize = 4;
@@ -30,26 +30,24 @@ pub(super) fn lattice(rgb: &RgbImage) -> Option<f32> {
     Some(strength.unwrap_or(0.0))
 }
 
-/// Mean power over the tiles, each brought to the same total first.
-fn mean_power(rgb: &RgbImage) -> Option<Vec<f32>> {
+/// Power over the tiles, each brought to the same total first.
+fn mean_power(rgb: &RgbImage) -> Option<Power> {
     let (columns, rows) = (rgb.width() as usize / TILE, rgb.height() as usize / TILE);
-    let spectrum = Spectrum::new();
-    let mut mean = vec![0.0; TILE * TILE];
+    let mut spectrum = Spectrum::new();
+    let mut mean = Power::none();
     let tiles = columns * rows;
     for chosen in 0..tiles.min(MAX_TILES) {
         let tile = (chosen * 2 + 1) * tiles / (tiles.min(MAX_TILES) * 2);
-        let power = spectrum.power(&luma(rgb, tile % columns * TILE, tile / columns * TILE));
-        let total = power.iter().sum::<f32>().max(1.0);
-        mean.iter_mut().zip(&power).for_each(|(sum, power)| *sum += power / total);
+        mean.add(&spectrum.power(luma(rgb, tile % columns * TILE, tile / columns * TILE)));
     }
     (tiles > 0).then_some(mean)
 }
 
-fn luma(rgb: &RgbImage, left: usize, top: usize) -> Vec<f32> {
+fn luma(rgb: &RgbImage, left: usize, top: usize) -> impl Iterator<Item = f32> {
     let stride = rgb.width() as usize * 3;
     let lines = rgb.as_raw().chunks_exact(stride).skip(top).take(TILE);
-    let pixels = lines.flat_map(|line| line[left * 3..(left + TILE) * 3].chunks_exact(3));
-    pixels.map(|pixel| 0.299 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2])).collect()
+    let pixels = lines.flat_map(move |line| line[left * 3..(left + TILE) * 3].chunks_exact(3));
+    pixels.map(|pixel| 0.299 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2]))
 }
 
 /// A frequency that stands out.
@@ -68,26 +66,35 @@ impl Peak {
     }
 }
 
+/// How far the surroundings of a peak reach, in bins, and the part of them that belongs to the peak: the window spreads it.
+const AROUND: usize = 6;
+const OWN: usize = 3;
+
 /// Every local maximum in the upper half of the frequencies that are looked at.
-fn peaks(power: &[f32]) -> Vec<Peak> {
-    // Negative frequencies wrap: the conversion keeps the low bits, and the tile's side is a power of two.
-    let at = |x: i32, y: i32| power[(y as usize % TILE) * TILE + x as usize % TILE];
-    let reach = FINEST as i32;
+fn peaks(power: &Power) -> Vec<Peak> {
+    let reach = FINEST as usize;
+    let (middle, wide) = (reach + AROUND, 2 * (reach + AROUND) + 1);
+    // Unwrapped, frequency 0 in the middle of every line.
+    let line = |y: usize| (0..wide).map(move |x| power.at(x as i32 - middle as i32, y as i32 - AROUND as i32));
+    let plane: Vec<f32> = (0..=reach + 2 * AROUND).flat_map(line).collect();
+    let square = |x: usize, y: usize, reach: usize| {
+        let lines = plane[(y - reach) * wide..(y + reach + 1) * wide].chunks_exact(wide);
+        lines.flat_map(|line| &line[x - reach..=x + reach]).sum::<f32>()
+    };
     let mut peaks = Vec::new();
-    for (x, y) in (0..=reach).flat_map(|y| (-reach..=reach).map(move |x| (x, y))) {
-        let radius = (x as f32).hypot(y as f32);
-        if !(COARSEST..=FINEST).contains(&radius) || x.abs() <= OFF_AXIS || y <= OFF_AXIS {
+    for (x, y) in (0..=reach).flat_map(|y| (AROUND..wide - AROUND).map(move |x| (x, y + AROUND))) {
+        let (across, down) = (x as i32 - middle as i32, (y - AROUND) as i32);
+        let squared = (across * across + down * down) as f32;
+        if !(COARSEST * COARSEST..=FINEST * FINEST).contains(&squared) || across.abs() <= OFF_AXIS || down <= OFF_AXIS {
             continue;
         }
-        let here = at(x, y);
-        let around = |reach: i32| (-reach..=reach).flat_map(move |dy| (-reach..=reach).map(move |dx| (dx, dy)));
-        if around(1).any(|(dx, dy)| at(x + dx, y + dy) > here) {
+        let here = plane[y * wide + x];
+        if [y - 1, y, y + 1].iter().any(|y| plane[y * wide + x - 1..=y * wide + x + 1].iter().any(|near| *near > here)) {
             continue;
         }
-        // The window spreads a peak over its neighbours; what lies beyond them is the surroundings.
-        let square = |reach: i32| around(reach).map(|(dx, dy)| at(x + dx, y + dy)).sum::<f32>();
-        let surroundings = (square(6) - square(3)) / (13.0 * 13.0 - 7.0 * 7.0);
-        peaks.push(Peak { x: x as f32, y: y as f32, prominence: here / surroundings.max(f32::MIN_POSITIVE) });
+        let cells = |reach: usize| ((2 * reach + 1) * (2 * reach + 1)) as f32;
+        let surroundings = (square(x, y, AROUND) - square(x, y, OWN)) / (cells(AROUND) - cells(OWN));
+        peaks.push(Peak { x: across as f32, y: down as f32, prominence: here / surroundings.max(f32::MIN_POSITIVE) });
     }
     peaks
 }

@@ -73,11 +73,9 @@ fn small_luma(rgb: &RgbImage) -> (Vec<f32>, usize) {
     for (y, line) in rgb.as_raw().chunks_exact(rgb.width() as usize * 3).take(height * down).enumerate() {
         let row = &mut luma[y / down * width..][..width];
         for (cell, pixels) in row.iter_mut().zip(line.chunks_exact(3 * across)) {
-            *cell += pixels
-                .chunks_exact(3)
-                .map(|pixel| 299 * u32::from(pixel[0]) + 587 * u32::from(pixel[1]) + 114 * u32::from(pixel[2]))
-                .sum::<u32>()
-                / 100;
+            let sums =
+                pixels.chunks_exact(3).fold([0u32; 3], |sums, pixel| [0, 1, 2].map(|channel| sums[channel] + u32::from(pixel[channel])));
+            *cell += (299 * sums[0] + 587 * sums[1] + 114 * sums[2]) / 100;
         }
     }
     let scale = 10.0 * (across * down) as f32;

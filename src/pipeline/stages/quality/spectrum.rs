@@ -5,12 +5,17 @@ use std::f32::consts::TAU;
 /// Side of a tile in pixels and of the spectrum in bins; a power of two.
 pub(super) const TILE: usize = 256;
 
-type Complex = (f32, f32);
+/// Rows of a spectrum that are worked out, frequencies down from 0 to ½: the input is real, so the others mirror them.
+const ROWS: usize = TILE / 2 + 1;
 
-/// Transforms tiles; holds the twiddle factors and the window.
+/// Transforms tiles; holds the twiddle factors, the window, and the room to work in, which is used again for every tile.
 pub(super) struct Spectrum {
-    twiddles: Vec<Complex>,
+    /// Cosine and negative sine.
+    twiddles: Vec<(f32, f32)>,
     window: Vec<f32>,
+    /// Real and imaginary parts, row by row, and those of the upper rows turned on their side.
+    planes: [Vec<f32>; 2],
+    turned: [Vec<f32>; 2],
 }
 
 impl Spectrum {
@@ -18,57 +23,103 @@ impl Spectrum {
     pub(super) fn new() -> Self {
         let twiddles = (0..TILE / 2).map(|index| TAU * index as f32 / TILE as f32).map(|angle| (angle.cos(), -angle.sin())).collect();
         let window = (0..TILE).map(|index| 0.5 - 0.5 * (TAU * (index as f32 + 0.5) / TILE as f32).cos()).collect();
-        Self { twiddles, window }
+        let room = |rows| [vec![0.0; rows * TILE], vec![0.0; rows * TILE]];
+        Self { twiddles, window, planes: room(TILE), turned: room(ROWS) }
     }
 
-    /// Power of a tile of `TILE`×`TILE` values at every frequency, row by row; the mean is taken out and the edges are faded first.
-    pub(super) fn power(&self, tile: &[f32]) -> Vec<f32> {
-        let mean = tile.iter().sum::<f32>() / tile.len() as f32;
-        let weight = |index: usize| self.window[index / TILE] * self.window[index % TILE];
-        let mut data: Vec<Complex> = tile.iter().enumerate().map(|(index, value)| ((value - mean) * weight(index), 0.0)).collect();
-        // All columns at once, row against row: neighbours in memory stay neighbours.
-        self.transform(&mut data, TILE);
-        let mut power = vec![0.0; TILE * TILE];
-        // The input is real: one half of the rows mirrors the other.
-        for (y, row) in data.chunks_exact_mut(TILE).take(TILE / 2 + 1).enumerate() {
-            self.transform(row, 1);
-            for (x, (re, im)) in row.iter().enumerate() {
-                power[y * TILE + x] = re * re + im * im;
-                power[(TILE - y) % TILE * TILE + (TILE - x) % TILE] = re * re + im * im;
-            }
+    /// Power of a tile of `TILE`×`TILE` values; the mean is taken out and the edges are faded first.
+    pub(super) fn power(&mut self, tile: impl Iterator<Item = f32>) -> Power {
+        let Self { twiddles, window, planes: [re, im], turned: [turned_re, turned_im] } = self;
+        let mut places = re.iter_mut();
+        tile.for_each(|value| places.next().into_iter().for_each(|place| *place = value));
+        let mean = re.iter().sum::<f32>() / re.len() as f32;
+        for (line, down) in re.chunks_exact_mut(TILE).zip(&*window) {
+            line.iter_mut().zip(&*window).for_each(|(value, across)| *value = (*value - mean) * (down * across));
         }
-        power
-    }
-
-    /// A transform in place, decimation in time, of `TILE` groups of `width` values each: every group is one step of the transform, and its
-    /// values belong to as many independent ones.
-    fn transform(&self, data: &mut [Complex], width: usize) {
-        let bits = TILE.trailing_zeros();
-        for index in 0..TILE {
-            let mirrored = index.reverse_bits() >> (usize::BITS - bits);
-            if index < mirrored {
-                let (low, high) = data.split_at_mut(mirrored * width);
-                low[index * width..(index + 1) * width].swap_with_slice(&mut high[..width]);
-            }
-        }
-        let mut half = 1;
-        while half < TILE {
-            let step = TILE / 2 / half;
-            for block in data.chunks_exact_mut(2 * half * width) {
-                let (low, high) = block.split_at_mut(half * width);
-                for (index, (low, high)) in low.chunks_exact_mut(width).zip(high.chunks_exact_mut(width)).enumerate() {
-                    butterflies(low, high, self.twiddles[index * step]);
-                }
-            }
-            half *= 2;
-        }
+        im.fill(0.0);
+        transform(re, im, TILE, twiddles);
+        // On their side, the rows are transformed next to each other as well.
+        turn(re, turned_re);
+        turn(im, turned_im);
+        transform(turned_re, turned_im, ROWS, twiddles);
+        Power { columns: turned_re.iter().zip(turned_im).map(|(re, im)| *re * *re + *im * *im).collect() }
     }
 }
 
-fn butterflies(low: &mut [Complex], high: &mut [Complex], (cos, sin): Complex) {
-    for (a, b) in low.iter_mut().zip(high) {
-        let turned = (b.0 * cos - b.1 * sin, b.0 * sin + b.1 * cos);
-        (*a, *b) = ((a.0 + turned.0, a.1 + turned.1), (a.0 - turned.0, a.1 - turned.1));
+/// Power at every frequency.
+#[derive(Debug, Clone)]
+pub(super) struct Power {
+    /// `TILE` columns of the upper `ROWS` rows.
+    columns: Vec<f32>,
+}
+
+impl Power {
+    /// None anywhere.
+    pub(super) fn none() -> Self {
+        Self { columns: vec![0.0; TILE * ROWS] }
+    }
+
+    /// Adds another, brought to the same total first.
+    pub(super) fn add(&mut self, other: &Self) {
+        let (mut total, mut once) = (0.0, 0.0);
+        for column in other.columns.chunks_exact(ROWS) {
+            total += column.iter().sum::<f32>();
+            once += column[0] + column[ROWS - 1];
+        }
+        let total = (2.0 * total - once).max(1.0);
+        self.columns.iter_mut().zip(&other.columns).for_each(|(sum, power)| *sum += power / total);
+    }
+
+    /// Power at a frequency, in bins across and down; both may be negative and wrap.
+    pub(super) fn at(&self, x: i32, y: i32) -> f32 {
+        // The conversion keeps the low bits, and the tile's side is a power of two.
+        let (column, row) = (x as usize % TILE, y as usize % TILE);
+        if row < ROWS { self.columns[column * ROWS + row] } else { self.columns[(TILE - column) % TILE * ROWS + TILE - row] }
+    }
+}
+
+/// A transform in place, decimation in time, of `TILE` groups of `width` values each: every group is one step of the transform, and its
+/// values belong to as many independent ones, which a processor takes several at a time.
+fn transform(re: &mut [f32], im: &mut [f32], width: usize, twiddles: &[(f32, f32)]) {
+    let bits = TILE.trailing_zeros();
+    for index in 0..TILE {
+        let mirrored = index.reverse_bits() >> (usize::BITS - bits);
+        if index < mirrored {
+            for plane in [&mut *re, &mut *im] {
+                let (low, high) = plane.split_at_mut(mirrored * width);
+                low[index * width..(index + 1) * width].swap_with_slice(&mut high[..width]);
+            }
+        }
+    }
+    let mut half = 1;
+    while half < TILE {
+        let step = TILE / 2 / half;
+        for (re, im) in re.chunks_exact_mut(2 * half * width).zip(im.chunks_exact_mut(2 * half * width)) {
+            let (re, im) = (re.split_at_mut(half * width), im.split_at_mut(half * width));
+            let low = re.0.chunks_exact_mut(width).zip(im.0.chunks_exact_mut(width));
+            let high = re.1.chunks_exact_mut(width).zip(im.1.chunks_exact_mut(width));
+            low.zip(high).zip(twiddles.iter().step_by(step)).for_each(|((low, high), twiddle)| butterflies(low, high, *twiddle));
+        }
+        half *= 2;
+    }
+}
+
+/// Real and imaginary parts.
+type Parts<'a> = (&'a mut [f32], &'a mut [f32]);
+
+fn butterflies(low: Parts<'_>, high: Parts<'_>, (cos, sin): (f32, f32)) {
+    let (low, high) = (low.0.iter_mut().zip(low.1), high.0.iter_mut().zip(high.1));
+    for ((a_re, a_im), (b_re, b_im)) in low.zip(high) {
+        let (re, im) = (*b_re * cos - *b_im * sin, *b_re * sin + *b_im * cos);
+        (*b_re, *b_im) = (*a_re - re, *a_im - im);
+        (*a_re, *a_im) = (*a_re + re, *a_im + im);
+    }
+}
+
+/// The upper rows as columns.
+fn turn(plane: &[f32], turned: &mut [f32]) {
+    for (y, line) in plane.chunks_exact(TILE).take(ROWS).enumerate() {
+        line.iter().enumerate().for_each(|(x, value)| turned[x * ROWS + y] = *value);
     }
 }
 
@@ -79,10 +130,23 @@ mod tests {
     #[test]
     fn a_wave_shows_as_one_peak_and_its_mirror_image() {
         let wave = |index: usize| (TAU * (40.0 * (index % TILE) as f32 + 9.0 * (index / TILE) as f32) / TILE as f32).cos();
-        let power = Spectrum::new().power(&(0..TILE * TILE).map(wave).collect::<Vec<_>>());
-        let peak = power.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(index, _)| (index % TILE, index / TILE));
-        assert!(peak == Some((40, 9)) || peak == Some((TILE - 40, TILE - 9)), "{peak:?}");
-        let (at, mirrored) = (power[9 * TILE + 40], power[(TILE - 9) * TILE + TILE - 40]);
-        assert!((at / mirrored - 1.0).abs() < 1e-3, "{at} {mirrored}");
+        let power = Spectrum::new().power((0..TILE * TILE).map(wave));
+        let side = TILE as i32;
+        let everywhere = || (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
+        let peak = everywhere().max_by(|a, b| power.at(a.0, a.1).total_cmp(&power.at(b.0, b.1))).expect("there are bins");
+        assert!(peak == (40, 9) || peak == (side - 40, side - 9), "{peak:?}");
+        assert_eq!(power.at(40, 9), power.at(-40, -9));
+        assert!(power.at(40, -9) < power.at(40, 9) / 1e6);
+    }
+
+    #[test]
+    fn tiles_count_alike_however_strong_they_are() {
+        let wave = |strength: f32| move |index: usize| strength * (TAU * 40.0 * (index % TILE) as f32 / TILE as f32).cos();
+        let mut sum = Power::none();
+        for strength in [1.0, 100.0] {
+            sum.add(&Spectrum::new().power((0..TILE * TILE).map(wave(strength))));
+        }
+        let everywhere = (0..TILE as i32).flat_map(|y| (0..TILE as i32).map(move |x| (x, y)));
+        assert!((everywhere.map(|(x, y)| f64::from(sum.at(x, y))).sum::<f64>() - 2.0).abs() < 1e-3);
     }
 }

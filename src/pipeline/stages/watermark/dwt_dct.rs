@@ -61,12 +61,10 @@ fn strongest(rgb: &RgbImage) -> Option<Mark> {
     let (columns, rows) = (rgb.width() as usize / BLOCK, rgb.height() as usize / BLOCK);
     let every = (columns * rows).div_ceil(MAX_BLOCKS).max(1);
     for row in (0..rows).step_by(every) {
-        for (column, block) in blocks_of_row(rgb, row, columns).iter().enumerate() {
-            let readings = [read_bytes(block), read_floats(block)];
-            for tally in &mut tallies {
-                tally[0].add(row * columns + column, readings[0]);
-                tally[1].add(row * columns + column, readings[1]);
-            }
+        let blocks = blocks_of_row(rgb, row, columns);
+        let readings = [blocks.iter().map(read_bytes).collect::<Vec<_>>(), blocks.iter().map(read_floats).collect()];
+        for tally in &mut tallies {
+            tally.iter_mut().zip(&readings).for_each(|(tally, readings)| tally.add(row * columns, readings));
         }
     }
     // Both ways of embedding are tried with every message.
@@ -117,14 +115,14 @@ fn read_floats(block: &[f32; 16]) -> Reading {
 
 impl Reading {
     fn of(coefficients: impl Iterator<Item = f32>) -> Self {
-        let (largest, second) =
-            coefficients.fold(
-                (f32::MIN, f32::MIN),
-                |(largest, second), value| {
-                    if value > largest { (value, largest) } else { (largest, second.max(value)) }
-                },
-            );
-        let phase = largest.rem_euclid(STEP) / STEP;
+        // Without branches, which no processor could foretell here.
+        let (larger, smaller) = (|a: f32, b: f32| if a > b { a } else { b }, |a: f32, b: f32| if a < b { a } else { b });
+        let (largest, second) = coefficients
+            .fold((f32::MIN, f32::MIN), |(largest, second), value| (larger(largest, value), larger(second, smaller(largest, value))));
+        // The remainder, exactly: no coefficient is below 0, and a quotient that was rounded up is put right.
+        let steps = (largest / STEP) as i32 as f32;
+        let rest = largest - steps * STEP;
+        let phase = if rest < 0.0 { largest - (steps - 1.0) * STEP } else { rest } / STEP;
         Self { bit: -(phase * std::f32::consts::TAU).sin(), weight: 1.0 / (4.0 + largest - second) }
     }
 }
@@ -141,10 +139,15 @@ impl Tally {
         Self { bits: vec![0.0; places], weights: vec![0.0; places] }
     }
 
-    fn add(&mut self, block: usize, reading: Reading) {
-        let place = block % self.bits.len();
-        self.bits[place] += reading.bit * reading.weight;
-        self.weights[place] += reading.weight;
+    /// Adds the readings of consecutive blocks, of which `first` is the first.
+    fn add(&mut self, first: usize, readings: &[Reading]) {
+        let places = self.bits.len();
+        let mut place = first % places;
+        for reading in readings {
+            self.bits[place] += reading.bit * reading.weight;
+            self.weights[place] += reading.weight;
+            place = if place + 1 == places { 0 } else { place + 1 };
+        }
     }
 
     /// Correlation with the payload over its places, as Fisher's z in standard deviations.

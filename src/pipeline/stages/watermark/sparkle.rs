@@ -5,6 +5,8 @@
 //! computed from that geometry. A corner that merely correlates with it is not enough: each quarter must, and the opacity that the
 //! pixels imply must be the same in every channel, which white laid over anything satisfies and a bright object does not.
 
+use std::ops::Range;
+
 use image::RgbImage;
 
 /// Exponent of the outline |x|^p + |y|^p = 1.
@@ -58,6 +60,7 @@ impl Star {
 /// The candidate that correlates best, of whatever worth.
 fn best(rgb: &RgbImage) -> Option<Star> {
     let template = template();
+    let whole = Part::new(&template, 0..WINDOW, 0..WINDOW);
     let shorter = rgb.width().min(rgb.height()) as f32;
     let widest = LARGEST.min(shorter * WIDEST);
     let corner = Corner::of(rgb, widest);
@@ -66,7 +69,7 @@ fn best(rgb: &RgbImage) -> Option<Star> {
     while width <= widest {
         let view = corner.view(width);
         for (dx, dy) in (0..=2 * SLACK).flat_map(|dy| (0..=2 * SLACK).map(move |dx| (dx, dy))) {
-            let likeness = correlation(&view, &template, (dx, dy), (0..WINDOW, 0..WINDOW));
+            let likeness = whole.correlation(&view, (dx, dy));
             if best.is_none_or(|(known, _)| likeness > known) {
                 best = Some((likeness, Spot { width, dx, dy }));
             }
@@ -100,38 +103,49 @@ fn template() -> Vec<f32> {
     cover
 }
 
-/// Normalised cross-correlation of a part of the window with the same part of the template; 0 where either is flat.
-fn correlation(
-    view: &[f32],
-    template: &[f32],
-    (dx, dy): (usize, usize),
-    (columns, rows): (std::ops::Range<usize>, std::ops::Range<usize>),
-) -> f32 {
-    const LANES: usize = 8;
-    let count = (columns.len() * rows.len()) as f32;
-    // Sums in lanes: the compiler may not reorder floating-point additions on its own.
-    let mut sums = [[0.0f32; LANES]; 5];
-    for y in rows {
-        let seen = view[(y + dy) * VIEW + dx..][columns.clone()].chunks_exact(LANES);
-        let wanted = template[y * WINDOW..][columns.clone()].chunks_exact(LANES);
-        for (seen, wanted) in seen.zip(wanted) {
-            for lane in 0..LANES {
-                let (x, t) = (seen[lane], wanted[lane]);
-                sums[0][lane] += x;
-                sums[1][lane] += t;
-                sums[2][lane] += x * x;
-                sums[3][lane] += t * t;
-                sums[4][lane] += x * t;
+/// A part of the template, and what every comparison with it needs.
+struct Part<'a> {
+    template: &'a [f32],
+    columns: Range<usize>,
+    rows: Range<usize>,
+    /// Sum of the samples and of their squares; exact, since all are sixteenths.
+    sums: [f32; 2],
+}
+
+impl<'a> Part<'a> {
+    fn new(template: &'a [f32], columns: Range<usize>, rows: Range<usize>) -> Self {
+        let samples = rows.clone().flat_map(|y| &template[y * WINDOW..][columns.clone()]);
+        let sums = samples.fold([0.0, 0.0], |[sum, squares], value| [sum + value, squares + value * value]);
+        Self { template, columns, rows, sums }
+    }
+
+    /// Normalised cross-correlation with the same part of the window at an offset; 0 where either is flat.
+    fn correlation(&self, view: &[f32], (dx, dy): (usize, usize)) -> f32 {
+        const LANES: usize = 8;
+        let count = (self.columns.len() * self.rows.len()) as f32;
+        // Sums in lanes: the compiler may not reorder floating-point additions on its own.
+        let mut sums = [[0.0f32; LANES]; 3];
+        for y in self.rows.clone() {
+            let (seen, _) = view[(y + dy) * VIEW + dx..][self.columns.clone()].as_chunks::<LANES>();
+            let (wanted, _) = self.template[y * WINDOW..][self.columns.clone()].as_chunks::<LANES>();
+            for (seen, wanted) in seen.iter().zip(wanted) {
+                for lane in 0..LANES {
+                    let (x, t) = (seen[lane], wanted[lane]);
+                    sums[0][lane] += x;
+                    sums[1][lane] += x * x;
+                    sums[2][lane] += x * t;
+                }
             }
         }
+        let [a, aa, ab] = sums.map(|lanes| lanes.iter().sum::<f32>());
+        let [b, bb] = self.sums;
+        let (variance_a, variance_b) = (aa - a * a / count, bb - b * b / count);
+        // A star that changes its surroundings by less than a grey level on average cannot be told from noise.
+        if variance_a < count || variance_b <= 0.0 {
+            return 0.0;
+        }
+        (ab - a * b / count) / (variance_a * variance_b).sqrt()
     }
-    let [a, b, aa, bb, ab] = sums.map(|lanes| lanes.iter().sum::<f32>());
-    let (variance_a, variance_b) = (aa - a * a / count, bb - b * b / count);
-    // A star that changes its surroundings by less than a grey level on average cannot be told from noise.
-    if variance_a < count || variance_b <= 0.0 {
-        return 0.0;
-    }
-    (ab - a * b / count) / (variance_a * variance_b).sqrt()
 }
 
 /// The bottom-right corner as summed-area tables, one a channel and one of their mean: any box's mean in four look-ups.
@@ -170,15 +184,14 @@ impl Corner {
         let pitch = f64::from(width) / STAR as f64;
         let origin = self.side as f64 - f64::from(width * CENTRE) - pitch * VIEW as f64 / 2.0;
         let edge = |index: usize| origin + pitch * index as f64;
+        let line = |y: usize| -> [f64; VIEW + 1] { std::array::from_fn(|x| self.sum(channel, edge(x), edge(y))) };
         let mut view = Vec::with_capacity(VIEW * VIEW);
-        for y in 0..VIEW {
-            for x in 0..VIEW {
-                let sum = self.sum(channel, edge(x + 1), edge(y + 1))
-                    - self.sum(channel, edge(x), edge(y + 1))
-                    - self.sum(channel, edge(x + 1), edge(y))
-                    + self.sum(channel, edge(x), edge(y));
-                view.push((sum / (pitch * pitch)) as f32);
-            }
+        let mut above = line(0);
+        for y in 1..=VIEW {
+            let below = line(y);
+            let sums = (0..VIEW).map(|x| below[x + 1] - below[x] - above[x + 1] + above[x]);
+            view.extend(sums.map(|sum| (sum / (pitch * pitch)) as f32));
+            above = below;
         }
         view
     }
@@ -196,8 +209,8 @@ impl Corner {
     fn examine(&self, template: &[f32], likeness: f32, spot: Spot) -> Star {
         let view = self.view(spot.width);
         let half = [0..WINDOW / 2, WINDOW / 2..WINDOW];
-        let quarters = half.iter().flat_map(|rows| half.iter().map(move |columns| (columns.clone(), rows.clone())));
-        let worst_quarter = quarters.map(|part| correlation(&view, template, (spot.dx, spot.dy), part)).fold(1.0, f32::min);
+        let quarters = half.iter().flat_map(|rows| half.iter().map(|columns| Part::new(template, columns.clone(), rows.clone())));
+        let worst_quarter = quarters.map(|part| part.correlation(&view, (spot.dx, spot.dy))).fold(1.0, f32::min);
         let opacities = [0, 1, 2].map(|channel| opacity(&self.channel_view(channel, spot.width), template, spot));
         let (low, high) = opacities.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
         Star { likeness, worst_quarter, opacity: opacities.iter().sum::<f32>() / 3.0, tint: high - low }

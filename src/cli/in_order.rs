@@ -14,7 +14,7 @@ use std::{
 ///
 /// # Errors
 /// The first error of `tell`; nothing new is begun after it.
-pub(super) fn each<T: Sync, R: Send, E>(
+pub(crate) fn each<T: Sync, R: Send, E>(
     items: &[T],
     threads: usize,
     work: impl Fn(usize, &T) -> R + Sync,

@@ -9,11 +9,14 @@ use std::{
 
 use touchstone_core::media::{Format, SNIFF_BYTES, UploadKind, accepted_extensions};
 
+/// Larger files are no pictures that anybody means to have judged; the pipeline's own limits speak of pixels.
+const MOST_BYTES: u64 = 512 << 20;
+
 /// A file to judge, or the reason why an argument gave none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) path: PathBuf,
-    pub(super) problem: Option<String>,
+pub(crate) struct Candidate {
+    pub(crate) path: PathBuf,
+    pub(crate) problem: Option<String>,
 }
 
 impl Candidate {
@@ -27,7 +30,7 @@ impl Candidate {
 }
 
 /// The candidates of all arguments, in their order.
-pub(super) fn gather(paths: &[PathBuf]) -> Vec<Candidate> {
+pub(crate) fn gather(paths: &[PathBuf]) -> Vec<Candidate> {
     let mut found = Vec::new();
     for path in paths {
         match fs::metadata(path) {
@@ -76,6 +79,19 @@ fn starts_like_an_image(path: &Path) -> bool {
     let read = File::open(path).and_then(|file| file.take(SNIFF_BYTES as u64).read_to_end(&mut head));
     // Two letters are all that makes a BMP; in a folder of all sorts of files that is too little without the name.
     read.is_ok() && !matches!(Format::sniff(&head), None | Some(Format::Bmp))
+}
+
+/// A file's bytes, or one sentence why there are none.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let told = |error: std::io::Error| format!("The file cannot be read: {error}.");
+    let metadata = fs::metadata(path).map_err(told)?;
+    if !metadata.is_file() {
+        return Err("This is no ordinary file.".into());
+    }
+    if metadata.len() > MOST_BYTES {
+        return Err(format!("The file has more than {} MB: save a smaller copy.", MOST_BYTES >> 20));
+    }
+    fs::read(path).map_err(told)
 }
 
 #[cfg(test)]
