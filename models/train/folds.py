@@ -27,7 +27,7 @@ import views
 def embed(net: network.Patches, image) -> np.ndarray:
     """[2 x 1280] features and the two mean logits."""
     parts, logits = [], []
-    for index, squares in enumerate((views.tiles(image, 224, 5), views.frame(image))):
+    for index, squares in enumerate((views.tiles(image, 192, 5), views.frame(image))):
         pixels = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
         with torch.no_grad():
             features = net.features((pixels.float() - network.MEAN) / network.STD)

@@ -241,8 +241,8 @@ impl Pipeline {
             Ok(patches) => Ok(Some(patches)),
             Err(InferError::Busy) => Err(Unjudged::Busy),
             Err(InferError::Failed(reason)) => {
-                tracing::warn!(reason, "no heatmap: the model failed, but a record had settled the verdict");
-                Ok(None)
+                tracing::warn!(reason, "the model failed on the heatmap's squares; the verdict stands");
+                Ok(seen.and_then(|seen| seen.as_ref().ok()).map(|seen| seen.patches.clone()))
             }
         }
     }

@@ -31,9 +31,12 @@ pub(crate) fn unstable(
     threshold: f64,
     limits: &Limits,
 ) -> Result<Option<Signal>, InferError> {
-    let copies = [("saved again as JPEG", saved(picture, limits)), ("made a quarter smaller", Some(smaller(picture)))];
+    // One copy after the other: at the limit of pixels, each is as large as what a picture may cost.
+    let copies: [(&str, &dyn Fn() -> Option<Picture>); 2] =
+        [("saved again as JPEG", &|| saved(picture, limits)), ("made a quarter smaller", &|| Some(smaller(picture)))];
     let mut crossed = Vec::new();
-    for (change, copy) in copies.into_iter().filter_map(|(change, copy)| Some((change, copy?))) {
+    for (change, copy) in copies {
+        let Some(copy) = copy() else { continue };
         let there = classifier.look(&copy)?.probability;
         if (there >= threshold) != (p >= threshold) {
             crossed.push(format!("{:.0} in 100 when {change}", there * 100.0));
@@ -44,8 +47,12 @@ pub(crate) fn unstable(
     Ok((!crossed.is_empty()).then(|| Signal::new(Stage::Classifier, UNSTABLE, summary())))
 }
 
-/// The picture after a JPEG file; `None` where the file cannot be written or exceeds the limits, as a picture with a side above 65,535.
+/// The picture after a JPEG file; `None` where the file cannot be written or exceeds the limits, as a picture with a side above 65,535,
+/// and where both pictures together would take more memory than decoding one may.
 fn saved(picture: &Picture, limits: &Limits) -> Option<Picture> {
+    if 2 * picture.rgb.as_raw().len() as u64 > limits.max_memory {
+        return None;
+    }
     let bytes = delivery::jpeg(&picture.rgb, QUALITY).ok()?;
     Picture::decode(bytes.into(), limits).ok()
 }

@@ -1,4 +1,4 @@
-//! The protocol's words, as far as they are needed here. https://github.com/kserve/open-inference-protocol
+//! The protocol's words, as far as they are needed here. <https://github.com/kserve/open-inference-protocol>
 
 use std::borrow::Cow;
 

@@ -128,8 +128,8 @@ fn check_thresholds(thresholds: Thresholds) -> Result<(), String> {
     }
     match (near_low, near_high) {
         (None, None) => Ok(()),
-        (Some(low), Some(high)) if 0.0 <= low && low <= high && high <= 1.0 => Ok(()),
-        _ => Err("[thresholds] needs both near_low and near_high, rising from 0 to 1, or neither".into()),
+        (Some(low), Some(high)) if 0.0 <= low && low <= ai && ai <= high && high <= 1.0 => Ok(()),
+        _ => Err("[thresholds] needs both near_low and near_high, rising from 0 over ai to 1, or neither".into()),
     }
 }
 

@@ -53,6 +53,10 @@ fn with_figures(text: &str, report: &Report) -> anyhow::Result<String> {
 fn page(card: &ModelCard, report: &Report) -> String {
     let ModelCard { name, summary, license_weights, license_data, starting_weights, thresholds, .. } = card;
     let views = card.views.iter().map(|view| format!("`{}` ({})", view.name, view.file));
+    let near = match (thresholds.near_low, thresholds.near_high) {
+        (Some(low), Some(high)) => format!("{low:.3} to {high:.3}"),
+        _ => "never".to_owned(),
+    };
     let facts = vec![
         ("version", name.version.clone()),
         ("weights", license_weights.clone()),
@@ -61,6 +65,7 @@ fn page(card: &ModelCard, report: &Report) -> String {
         ("looks at", views.collect::<Vec<_>>().join(", ")),
         ("AI from", format!("{:.3}", thresholds.ai)),
         ("unsure", format!("{:.3} to {:.3}", thresholds.unsure_low, thresholds.unsure_high)),
+        ("looked at again, saved and smaller, and unsure if that flips it", near),
     ];
     let list =
         |facts: Vec<(String, String)>| facts.iter().map(|(fact, value)| format!("- **{fact}**: {value}")).collect::<Vec<_>>().join("\n");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Instant};
 use bytes::Bytes;
 use serde::Serialize;
 use touchstone_core::verdict::{Label, Share};
-use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier::Seen, picture::Picture};
+use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier::Seen, picture::Picture, probe};
 
 use super::{
     robustness::{Change, Changed},
@@ -13,9 +13,6 @@ use super::{
     tiers::Tier,
 };
 use crate::files;
-
-/// The classifier's signal that its answer does not hold when the picture is saved again (row X2).
-const UNSTABLE: &str = "unstable";
 
 /// What is done with every image.
 pub(super) struct Plan<'a> {
@@ -143,9 +140,9 @@ impl Plan<'_> {
 
     fn pixels(&self, judged: &Judged, seen: &Seen) -> Opinion {
         let (p, thresholds) = (seen.probability, &self.pipeline.card().thresholds);
-        // The same rule as the verdict's, kept also where a record decided.
+        // The verdict's rule. Where a record decided the picture was not looked at again, so there only the band counts.
         let in_band = (thresholds.unsure_low..=thresholds.unsure_high).contains(&p);
-        let unstable = judged.verdict.signals().any(|signal| signal.code == UNSTABLE);
+        let unstable = judged.verdict.signals().any(|signal| signal.code == probe::UNSTABLE);
         Opinion { sample: Sample { score: p, flagged: p >= thresholds.ai }, unsure: in_band || unstable }
     }
 }
