@@ -131,6 +131,8 @@ def main() -> None:
     for name, to in BUCKETS:
         inside = (longest > low) & (longest <= (to or np.inf))
         if inside.sum() < FEWEST:
+            if to is None:
+                sys.exit(f"only {inside.sum()} judgements of pictures longer than {low} px, {FEWEST} are needed: judge more of them, or change BUCKETS")
             continue
         model = LogisticRegression(C=1.0).fit(logits[inside, None], y[inside], sample_weight=weight[inside])
         scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
@@ -141,7 +143,11 @@ def main() -> None:
         low = to
     sources = [name for name in sorted(set(groups[y == 0])) if ((groups == name) & (y == 0)).sum() >= 20]
     flagged = lambda at: {name: float((p[(groups == name) & (y == 0)] >= at).mean()) for name in sources}
-    at = next(step / 100 for step in range(50, 100) if max(flagged(step / 100).values(), default=0.0) <= WORST)
+    if not sources:
+        sys.exit("no real source has 20 judgements, so no threshold can be fixed: judge more images a source")
+    at = next((step / 100 for step in range(50, 100) if max(flagged(step / 100).values()) <= WORST), None)
+    if at is None:
+        sys.exit(f"whatever the threshold, a real source is flagged in more than {WORST:.0%} of its judgements: {flagged(0.99)}")
     shares = flagged(at)
     source = max(shares, key=shares.get)
     print(f"chosen: {chosen}; threshold {at:.2f}: reals flagged {np.mean(p[y == 0] >= at):.3f}, of the worst of {len(sources)} sources {shares[source]:.3f} ({source}), "

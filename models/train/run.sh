@@ -19,7 +19,14 @@ environment() {
     PATH="$1/env/bin:$PATH"
 }
 
+# 1 means that images were missing, each of them named; whatever else goes wrong ends here.
 bench() {
+    status=0
+    measure "$@" || status=$?
+    [ "$status" -le 1 ]
+}
+
+measure() {
     cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -- bench accuracy "$@"
 }
 
@@ -40,14 +47,14 @@ data)
     python pack.py more "$work/p_more" --files "$work"
     python pack.py "$work/orig/originals.csv" "$work/p_orig" --files "$work/orig"
     python pack.py extra "$work/p_extra" --files "$work"
-    python reconstruct.py "$mirrors" "$work/p_orig.tiles" "$work/p_auto.tiles"
+    python reconstruct.py "$mirrors" "$work/p_orig.tiles" "$work/p_auto.tiles" || true
     python probe.py "$work/p_train.tiles" "$work/p_more.tiles" "$work/p_orig.tiles" "$work/p_extra.tiles"
     ;;
 train)
     work=$(absolute "$2")
     environment "$work"
     cd "$here"
-    python train.py "$work/model" "$work"/p_*.tiles.npy "$work"/p_*.whole.npy --minutes "${3:-240}"
+    python train.py "$work/model" "$work"/p_*.tiles.npy "$work"/p_*.whole.npy --pasted 0.25 --minutes "${3:-240}"
     ;;
 export)
     work=$(absolute "$2") model=$(absolute "$3")
@@ -61,10 +68,11 @@ evaluate)
     environment "$work"
     cd "$here"
     export TOUCHSTONE__PIPELINE__MODEL="$model"
-    python calibrate.py --manifest "$work/calibration.csv"
-    bench "$work/calibration.csv" --files "$work" --dump "$work/calibration.jsonl"
+    python calibrate.py --manifest "$work/calibration.csv" --most 12
+    bench "$work/calibration.csv" --files "$work" --tiers clean,web,hard --dump "$work/calibration.jsonl"
     python calibrate.py "$model" "$work/calibration.jsonl" --write
     bench "$corpus/data/val.csv" --files "$corpus/data" --files "$work/val" --robustness --dump "$work/val.jsonl" --plots "$model/plots" --card "$model"
+    python folds.py "$work/model.pt" "$work/calibration.csv" "$corpus/data/val.csv" --files "$work" --files "$corpus/data" --files "$work/val"
     python judge.py "$model" "$corpus/data/val.csv" "$work/val.python.jsonl" --files "$corpus/data" --files "$work/val" --compare "$work/val.jsonl"
     ;;
 *)

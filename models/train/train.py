@@ -68,7 +68,8 @@ def phases(state: dict) -> list[dict]:
     arguments = state["arguments"]
     packs = [os.path.basename(pack) for pack in arguments["packs"]]
     facts = {"crops": state["seen"], "minutes": round(state["spent"] / 60, 1), "packs": packs, "seed": arguments["seed"], "rate": arguments["rate"]}
-    return state.get("history", []) + [facts | {"frozen_blocks": arguments.get("frozen", 0), "paired": arguments.get("paired", 0.0)}]
+    more = {"frozen_blocks": arguments.get("frozen", 0)} | {key: arguments[key] for key in ("paired", "pasted", "whole_share") if key in arguments}
+    return state.get("history", []) + [facts | more]
 
 
 def main() -> None:

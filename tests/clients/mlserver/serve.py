@@ -25,6 +25,7 @@ def write(model: Path, work: Path, ports: list[int]) -> None:
     card = tomllib.loads((model / "model.toml").read_text())
     http, grpc, metrics = ports
     settings = {"host": "127.0.0.1", "http_port": http, "grpc_port": grpc, "metrics_port": metrics, "parallel_workers": 0, "debug": False}
+    work.mkdir(parents=True, exist_ok=True)
     (work / "settings.json").write_text(json.dumps(settings))
     for view in card["view"]:
         file = (model / view["file"]).resolve()
