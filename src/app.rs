@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{credit::Credits, organization::Dialect, time::Timestamp};
 use touchstone_moderation::Road;
-use touchstone_pipeline::{OpenError, Pipeline, classifier::Classifier, infer, model::ModelCard, settings::Backend};
+use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
 use touchstone_store::{NewOrganization, Store};
 
 use crate::{config::Config, cron, worker};
@@ -196,12 +195,10 @@ async fn refresh_link_keys(store: Store, signer: Signer, stop: CancellationToken
 /// # Errors
 /// When the model, the runtime library or the server is missing or wrong; the message names the way out.
 pub fn detector(settings: &touchstone_pipeline::Settings) -> Result<Pipeline, OpenError> {
-    let card = ModelCard::read(&settings.model)?;
-    let workers = match settings.inference.backend {
-        Backend::Embedded => infer::embedded(settings, &card)?,
-        Backend::Remote => touchstone_net::inference::open(settings, &card)?,
-    };
-    Ok(Pipeline::new(settings, workers.threads(), Classifier::new(card, Arc::new(workers))))
+    match settings.inference.backend {
+        Backend::Embedded => Pipeline::open(settings),
+        Backend::Remote => Pipeline::open_on(settings, touchstone_net::inference::open),
+    }
 }
 
 /// Opens the detector on a blocking thread: reading and checking weights takes a moment.

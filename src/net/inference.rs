@@ -43,12 +43,8 @@ pub fn open(settings: &Settings, card: &ModelCard) -> Result<Workers, OpenError>
     }
     let connection = Connection { server: Arc::new(server), card: Arc::new(card.clone()), models: models.into() };
     try_once(&mut connection.clone(), card)
-        .map_err(|(view, reason)| OpenError::RemoteUnfit { url: connection.models[place(card, view)].to_string(), reason })?;
+        .map_err(|(view, reason)| OpenError::RemoteUnfit { url: connection.models[view].to_string(), reason })?;
     Workers::start(&settings.inference, move || Ok(connection.clone()))
-}
-
-fn place(card: &ModelCard, view: &View) -> usize {
-    card.views.iter().position(|other| other.name == view.name).expect("the view is one of the card's")
 }
 
 /// Whether a model takes and gives what the card says.

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage, codecs::png};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use crate::resize::{self, Filter};
+use crate::resize;
+pub use crate::resize::shrink;
 
 /// Why a picture could not be saved again.
 #[derive(Debug, thiserror::Error)]
@@ -24,17 +25,10 @@ pub enum Undelivered {
     Png(#[from] image::ImageError),
 }
 
-/// The picture with its longest side at most `longest` pixels (Lanczos), never enlarged.
-#[must_use]
-pub fn shrink(rgb: &RgbImage, longest: u32) -> Cow<'_, RgbImage> {
-    resize::shrink(rgb, longest)
-}
-
 /// The picture at half its width and height (Lanczos), no side below 1.
 #[must_use]
 pub fn half(rgb: &RgbImage) -> Cow<'_, RgbImage> {
-    let (width, height) = rgb.dimensions();
-    resize::resize(rgb, [0, 0, width, height], [width, height].map(|side| side.div_ceil(2)), Filter::Lanczos3)
+    resize::whole(rgb, [rgb.width(), rgb.height()].map(|side| side.div_ceil(2)))
 }
 
 /// The middle of the picture, `percent` of its width and height.

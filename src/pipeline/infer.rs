@@ -1,7 +1,7 @@
 //! Where the networks run. [`Infer`] is the face; [`Workers`] are the threads and the bounded queue behind it, whatever an [`Engine`]
 //! of theirs is: [`embedded`] sessions of ONNX Runtime in this process, or a connection to a server of the `net` crate.
 //!
-//! One picture is one request, all its views together: it is admitted or refused as a whole, before any of it was computed.
+//! One look at a picture is one request, all its views together: it is admitted or refused as a whole, before any of it was computed.
 
 mod onnx;
 mod read;
@@ -89,13 +89,13 @@ pub trait Infer: Send + Sync {
 /// Has an engine judge one grey square of each view, so that what does not fit the card is found at the start and not by a picture.
 ///
 /// # Errors
-/// The view that does not work, and why.
-pub fn try_once<'a>(engine: &mut impl Engine, card: &'a ModelCard) -> Result<(), (&'a View, String)> {
+/// The place of the view that does not work, and why.
+pub fn try_once(engine: &mut impl Engine, card: &ModelCard) -> Result<(), (usize, String)> {
     for (index, view) in card.views.iter().enumerate() {
         match engine.run(Batch::trial(index, view)) {
             Ok(_) => {}
-            Err(InferError::Failed(reason)) => return Err((view, reason)),
-            Err(error @ InferError::Busy) => return Err((view, error.to_string())),
+            Err(InferError::Failed(reason)) => return Err((index, reason)),
+            Err(error @ InferError::Busy) => return Err((index, error.to_string())),
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use crate::{
     Settings,
     classifier::{self, Classifier, Seen},
     fuse::{self, Fused},
-    infer::{self, InferError},
+    infer::{self, InferError, Workers},
     model::{ModelCard, Thresholds},
     patches::PatchGrid,
     picture::{Picture, Unreadable},
@@ -96,8 +96,19 @@ impl Pipeline {
     /// # Errors
     /// When the card, the weights or the runtime library are missing or wrong.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        Self::open_on(settings, infer::embedded)
+    }
+
+    /// Reads the model and has `start` start the threads that run it, in this process or elsewhere.
+    ///
+    /// # Errors
+    /// When the card is missing or wrong, and what `start` ends with.
+    pub fn open_on(
+        settings: &Settings,
+        start: impl FnOnce(&Settings, &ModelCard) -> Result<Workers, OpenError>,
+    ) -> Result<Self, OpenError> {
         let card = ModelCard::read(&settings.model)?;
-        let workers = infer::embedded(settings, &card)?;
+        let workers = start(settings, &card)?;
         Ok(Self::new(settings, workers.threads(), Classifier::new(card, Arc::new(workers))))
     }
 

@@ -3,14 +3,7 @@
 
 use touchstone_core::finding::{Signal, Stage};
 
-use crate::{
-    classifier::Classifier,
-    delivery,
-    infer::InferError,
-    picture::Picture,
-    resize::{Filter, resize},
-    settings::Limits,
-};
+use crate::{classifier::Classifier, delivery, infer::InferError, picture::Picture, resize, settings::Limits};
 
 /// The code of the signal.
 pub const UNSTABLE: &str = "unstable";
@@ -61,7 +54,7 @@ fn saved(picture: &Picture, limits: &Limits) -> Option<Picture> {
 fn smaller(picture: &Picture) -> Picture {
     let (width, height) = picture.rgb.dimensions();
     let size = [width, height].map(|side| (side * QUARTERS / 4).max(1));
-    let rgb = resize(&picture.rgb, [0, 0, width, height], size, Filter::Lanczos3).into_owned();
+    let rgb = resize::whole(&picture.rgb, size).into_owned();
     let mut facts = picture.facts.clone();
     (facts.width, facts.height) = (size[0], size[1]);
     Picture { bytes: picture.bytes.clone(), facts, rgb }

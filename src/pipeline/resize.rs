@@ -40,10 +40,15 @@ pub(crate) fn resize(rgb: &RgbImage, part: [u32; 4], size: [u32; 2], filter: Fil
     Cow::Owned(scaled)
 }
 
-/// The picture with its longest side at most `longest` pixels: same proportions, never enlarged, no side below 1.
-pub(crate) fn shrink(rgb: &RgbImage, longest: u32) -> Cow<'_, RgbImage> {
-    let (width, height) = rgb.dimensions();
-    resize(rgb, [0, 0, width, height], fitted([width, height], longest), Filter::Lanczos3)
+/// The whole picture at exactly `size` (not empty), by Lanczos.
+pub(crate) fn whole(rgb: &RgbImage, size: [u32; 2]) -> Cow<'_, RgbImage> {
+    resize(rgb, [0, 0, rgb.width(), rgb.height()], size, Filter::Lanczos3)
+}
+
+/// The picture with its longest side at most `longest` pixels (Lanczos): same proportions, never enlarged, no side below 1.
+#[must_use]
+pub fn shrink(rgb: &RgbImage, longest: u32) -> Cow<'_, RgbImage> {
+    whole(rgb, fitted([rgb.width(), rgb.height()], longest))
 }
 
 fn fitted(size: [u32; 2], longest: u32) -> [u32; 2] {

@@ -65,10 +65,13 @@ pub(crate) fn windows(width: usize, height: usize, most: usize) -> impl Iterator
     let side = |length: usize| if length < 8 { length } else { (length / 8 * 8).min(tile::SIDE) };
     let (wide, high) = (side(width), side(height));
     let (columns, tiles) = (width / wide, (width / wide) * (height / high));
-    let most = tiles.min(most);
-    (0..most)
-        .map(move |index| (2 * index + 1) * tiles / (2 * most))
-        .map(move |tile| [tile % columns * wide, tile / columns * high, wide, high])
+    evenly(tiles, most).map(move |tile| [tile % columns * wide, tile / columns * high, wide, high])
+}
+
+/// At most `most` of so many places, evenly spread, each in the middle of its share.
+pub(crate) fn evenly(places: usize, most: usize) -> impl Iterator<Item = usize> {
+    let chosen = places.min(most);
+    (0..chosen).map(move |index| (2 * index + 1) * places / (2 * chosen))
 }
 
 /// A quotient that stays finite: `least` is added above and below.
@@ -84,11 +87,9 @@ struct Mean {
 }
 
 impl Mean {
-    fn add(&mut self, values: impl Iterator<Item = f32>) {
-        for value in values {
-            self.sum += f64::from(value);
-            self.count += 1.0;
-        }
+    fn add(&mut self, value: f32) {
+        self.sum += f64::from(value);
+        self.count += 1.0;
     }
 
     fn mean(self) -> f64 {
@@ -116,7 +117,7 @@ struct Sums {
 impl Sums {
     fn add(&mut self, tile: &Tile) {
         for (line, step) in tile.steps().into_iter().flat_map(|steps| steps.into_iter().enumerate()) {
-            self.steps[usize::from(line % 8 != 7)].add(std::iter::once(step));
+            self.steps[usize::from(line % 8 != 7)].add(step);
         }
         self.colours.iter_mut().zip(tile.colours()).for_each(|(sum, product)| *sum += product);
         let (width, height) = (tile.width, tile.height);

@@ -50,7 +50,10 @@ impl Sessions {
             fits(&sessions[&view.file], view).map_err(|reason| unfit(&view.file, reason))?;
         }
         let mut opened = Self { sessions, card: Arc::clone(card) };
-        try_once(&mut opened, card).map_err(|(view, reason)| unfit(&view.file, format!("view \"{}\": {reason}", view.name)))?;
+        try_once(&mut opened, card).map_err(|(view, reason)| {
+            let view = &card.views[view];
+            unfit(&view.file, format!("view \"{}\": {reason}", view.name))
+        })?;
         Ok(opened)
     }
 }

@@ -7,6 +7,7 @@
 use image::RgbImage;
 
 use super::spectrum::{Power, Spectrum, TILE};
+use crate::statistics::evenly;
 
 /// At most this many tiles are transformed, spread evenly over the picture.
 const MAX_TILES: usize = 4;
@@ -36,8 +37,7 @@ fn mean_power(rgb: &RgbImage) -> Option<Power> {
     let mut spectrum = Spectrum::new();
     let mut mean = Power::none();
     let tiles = columns * rows;
-    for chosen in 0..tiles.min(MAX_TILES) {
-        let tile = (chosen * 2 + 1) * tiles / (tiles.min(MAX_TILES) * 2);
+    for tile in evenly(tiles, MAX_TILES) {
         mean.add(&spectrum.power(luma(rgb, tile % columns * TILE, tile / columns * TILE)));
     }
     (tiles > 0).then_some(mean)
