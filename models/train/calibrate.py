@@ -81,6 +81,87 @@ def balance(y, groups):
     return weight
 
 
+class Judgements:
+    """What the program said of the calibration's images: a line of its dump each."""
+
+    def __init__(self, dump: Path, held: set[str]):
+        self.lines = [json.loads(line) for line in dump.read_text().splitlines()]
+        if strangers := {line["source_repo"] for line in self.lines} - held:
+            sys.exit(f"the dump holds images of repositories that are not kept for the calibration: {sorted(strangers)[:3]}")
+        self.y = np.array([line["label"] == "ai" for line in self.lines], int)
+        self.groups = np.array([line["source_repo"] for line in self.lines])
+        self.tier = np.array([line["tier"] for line in self.lines])
+        self.longest = np.array([max(line["width"], line["height"]) for line in self.lines])
+        self.weight = balance(self.y, self.groups)
+        self.known = sorted(self.lines[0]["features"])
+
+    def features(self, names: list[str]):
+        return np.array([[line["features"][name] for name in names] for line in self.lines])
+
+
+def compare(all: Judgements) -> dict:
+    """Every set of features that the dump has, cross-validated and told: name -> log loss, features, held-out logits."""
+    results = {}
+    for name, wanted in SETS.items():
+        names = expand(wanted, all.known)
+        if len(names) < len(wanted):
+            continue
+        logits = held_out(all.features(names), all.y, all.weight, all.groups)
+        p = chance(logits)
+        loss = -np.average(np.log(np.where(all.y == 1, p, 1 - p).clip(1e-6)), weights=all.weight)
+        by_tier = " ".join(f"{t} {roc_auc_score(all.y[all.tier == t], p[all.tier == t]):.3f}" for t in sorted(set(all.tier)))
+        right = ((p[all.y == 1] >= 0.5).mean() + (p[all.y == 0] < 0.5).mean()) / 2
+        print(f"{name}: log loss {loss:.4f}, AUC {by_tier}, balanced accuracy {right:.3f}")
+        results[name] = (loss, names, logits)
+    return results
+
+
+def by_size(all: Judgements, logits):
+    """A slope and an offset for each class of size, and every judgement's probability under them."""
+    buckets, p, low = [], np.zeros(len(all.y)), 0
+    for name, to in BUCKETS:
+        inside = (all.longest > low) & (all.longest <= (to or np.inf))
+        if inside.sum() < FEWEST:
+            if to is None:
+                sys.exit(f"only {inside.sum()} judgements of pictures longer than {low} px, {FEWEST} are needed: judge more of them, or change BUCKETS")
+            continue
+        y, weight = all.y[inside], all.weight[inside]
+        model = LogisticRegression(C=1.0).fit(logits[inside, None], y, sample_weight=weight)
+        scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
+        p[inside] = chance(scale * logits[inside] + offset)
+        print(f"{name} (to {to} px, {inside.sum()} judgements): scale {scale:.2f}, offset {offset:+.2f}, calibration error "
+              f"{calibration_error(y, chance(logits[inside]), weight):.3f} -> {calibration_error(y, p[inside], weight):.3f}")  # fmt: skip
+        buckets.append({"name": name} | ({"longest_to": to} if to else {}) | {"scale": scale, "bias": offset})
+        low = to
+    return buckets, p
+
+
+def threshold(all: Judgements, p):
+    """The lowest threshold at which no real source is flagged more often than WORST, and what it does there."""
+    real = all.y == 0
+    sources = [name for name in sorted(set(all.groups[real])) if ((all.groups == name) & real).sum() >= 20]
+    flagged = lambda at: {name: float((p[(all.groups == name) & real] >= at).mean()) for name in sources}
+    if not sources:
+        sys.exit("no real source has 20 judgements, so no threshold can be fixed: judge more images a source")
+    at = next((step / 100 for step in range(50, 100) if max(flagged(step / 100).values()) <= WORST), None)
+    if at is None:
+        sys.exit(f"whatever the threshold, a real source is flagged in more than {WORST:.0%} of its judgements: {flagged(0.99)}")
+    shares = flagged(at)
+    source = max(shares, key=shares.get)
+    print(f"threshold {at:.2f}: reals flagged {np.mean(p[real] >= at):.3f}, of the worst of {len(sources)} sources {shares[source]:.3f} ({source}), "
+          f"AI found {np.mean(p[~real] >= at):.3f}")  # fmt: skip
+    facts = {"ai_rarer_by": round(at / (1 - at), 2), "reals_flagged": round(float(np.mean(p[real] >= at)), 4)}
+    return at, facts | {"worst_source": source, "worst_source_flagged": round(shares[source], 4)}
+
+
+def write_manifest(rows: list[dict], out: Path) -> None:
+    with open(out, "w", newline="") as file:
+        writer = csv.DictWriter(file, ["path", "label", "family_or_kind", "source_repo"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"{len(rows)} images of {len({row['source_repo'] for row in rows})} repositories")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="?")
@@ -92,80 +173,29 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     if args.manifest:
-        rows = corpus.calibration(args.corpus, args.most)
-        with open(args.manifest, "w", newline="") as file:
-            writer = csv.DictWriter(file, ["path", "label", "family_or_kind", "source_repo"], extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
-        return print(f"{len(rows)} images of {len({row['source_repo'] for row in rows})} repositories")
+        return write_manifest(corpus.calibration(args.corpus, args.most), args.manifest)
     if not args.dump:
         parser.error("give MODEL_FOLDER and DUMP.jsonl, or --manifest OUT.csv")
 
-    lines = [json.loads(line) for line in args.dump.read_text().splitlines()]
-    if strangers := {line["source_repo"] for line in lines} - corpus.held(args.corpus):
-        sys.exit(f"the dump holds images of repositories that are not kept for the calibration: {sorted(strangers)[:3]}")
-    y = np.array([line["label"] == "ai" for line in lines], int)
-    groups = np.array([line["source_repo"] for line in lines])
-    tiers = sorted({line["tier"] for line in lines})
-    tier = np.array([line["tier"] for line in lines])
-    weight = balance(y, groups)
-    known = sorted(lines[0]["features"])
-    results = {}
-    for name, wanted in SETS.items():
-        names = expand(wanted, known)
-        if len(names) < len(wanted):
-            continue
-        x = np.array([[line["features"][f] for f in names] for line in lines])
-        logits = held_out(x, y, weight, groups)
-        p = chance(logits)
-        loss = -np.average(np.log(np.where(y == 1, p, 1 - p).clip(1e-6)), weights=weight)
-        by_tier = " ".join(f"{t} {roc_auc_score(y[tier == t], p[tier == t]):.3f}" for t in tiers)
-        right = ((p[y == 1] >= 0.5).mean() + (p[y == 0] < 0.5).mean()) / 2
-        print(f"{name}: log loss {loss:.4f}, AUC {by_tier}, balanced accuracy {right:.3f}")
-        results[name] = (loss, names, x, logits)
+    all = Judgements(args.dump, corpus.held(args.corpus))
+    results = compare(all)
     chosen = args.features or min(results, key=lambda name: results[name][0])
-    _, names, x, logits = results[chosen]
-    weights, bias = fit(x, y, weight)
-    longest = np.array([max(line["width"], line["height"]) for line in lines])
-    buckets, p, low = [], np.zeros(len(y)), 0
-    for name, to in BUCKETS:
-        inside = (longest > low) & (longest <= (to or np.inf))
-        if inside.sum() < FEWEST:
-            if to is None:
-                sys.exit(f"only {inside.sum()} judgements of pictures longer than {low} px, {FEWEST} are needed: judge more of them, or change BUCKETS")
-            continue
-        model = LogisticRegression(C=1.0).fit(logits[inside, None], y[inside], sample_weight=weight[inside])
-        scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
-        p[inside] = chance(scale * logits[inside] + offset)
-        print(f"{name} (to {to} px, {inside.sum()} judgements): scale {scale:.2f}, offset {offset:+.2f}, calibration error "
-              f"{calibration_error(y[inside], chance(logits[inside]), weight[inside]):.3f} -> {calibration_error(y[inside], p[inside], weight[inside]):.3f}")  # fmt: skip
-        buckets.append({"name": name} | ({"longest_to": to} if to else {}) | {"scale": scale, "bias": offset})
-        low = to
-    sources = [name for name in sorted(set(groups[y == 0])) if ((groups == name) & (y == 0)).sum() >= 20]
-    flagged = lambda at: {name: float((p[(groups == name) & (y == 0)] >= at).mean()) for name in sources}
-    if not sources:
-        sys.exit("no real source has 20 judgements, so no threshold can be fixed: judge more images a source")
-    at = next((step / 100 for step in range(50, 100) if max(flagged(step / 100).values()) <= WORST), None)
-    if at is None:
-        sys.exit(f"whatever the threshold, a real source is flagged in more than {WORST:.0%} of its judgements: {flagged(0.99)}")
-    shares = flagged(at)
-    source = max(shares, key=shares.get)
-    print(f"chosen: {chosen}; threshold {at:.2f}: reals flagged {np.mean(p[y == 0] >= at):.3f}, of the worst of {len(sources)} sources {shares[source]:.3f} ({source}), "
-          f"AI found {np.mean(p[y == 1] >= at):.3f}")  # fmt: skip
+    _, names, logits = results[chosen]
+    weights, bias = fit(all.features(names), all.y, all.weight)
+    print(f"chosen: {chosen}")
+    buckets, p = by_size(all, logits)
+    at, facts = threshold(all, p)
     shift = float(np.log(at / (1 - at)))
-    buckets = [bucket | {"bias": bucket["bias"] - shift} for bucket in buckets]
     p = chance(np.log(p / (1 - p)) - shift)
     for edge in (0.525, 0.55, 0.6, 0.65, 0.7):
-        inside = np.abs(p - 0.5) < edge - 0.5
-        right = (p >= 0.5) == (y == 1)
+        inside, right = np.abs(p - 0.5) < edge - 0.5, (p >= 0.5) == (all.y == 1)
         print(f"{1 - edge:.3f} to {edge:.3f}: {inside.mean():.0%} of the verdicts, {right[inside].mean():.0%} right inside, {right[~inside].mean():.0%} outside")
     if args.write:
         full = card.read(args.model)
+        buckets = [bucket | {"bias": bucket["bias"] - shift} for bucket in buckets]
         full["calibration"] = {"bias": bias, "weights": {f: float(w) for f, w in zip(names, weights)}, "bucket": buckets}
-        full["training"]["calibration"] = {
-            "judgements": len(lines), "deliveries": tiers, "features": chosen, "repositories": sorted(set(groups)), "ai_rarer_by": round(at / (1 - at), 2),
-            "reals_flagged": round(float(np.mean(p[y == 0] >= 0.5)), 4), "worst_source": source, "worst_source_flagged": round(shares[source], 4),
-        }  # fmt: skip
+        facts |= {"judgements": len(all.lines), "deliveries": sorted(set(all.tier)), "features": chosen, "repositories": sorted(set(all.groups))}
+        full["training"]["calibration"] = facts
         card.write(args.model, full)
 
 

@@ -46,13 +46,23 @@ def root() -> Path:
     return Path(os.environ.get("TOUCHSTONE_CORPUS") or Path(__file__).resolve().parents[2] / ".." / "shared").resolve()
 
 
+def read(listed: Path) -> list[dict]:
+    """The rows of a list of images."""
+    with open(listed, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def find(row: dict, folders: list[Path]) -> Path | None:
+    """Where a row's file lies: in the first of the folders that has it."""
+    return next((folder / row["path"] for folder in folders if (folder / row["path"]).exists()), None)
+
+
 def rows(which: str, corpus: Path) -> list[dict]:
     """The rows of train, val or more, or of the project's own list extra, each with a `path` below the folder its file lies in."""
     listed = EXTRA if which == "extra" else corpus / "data" / f"{which}.csv"
     if not listed.exists():
         sys.exit(f"no {listed}: give the corpus with --corpus or TOUCHSTONE_CORPUS")
-    with open(listed, newline="") as file:
-        found = list(csv.DictReader(file))
+    found = read(listed)
     for row in found:
         if not row.get("path"):
             ending = os.path.splitext(row["source_path"])[1].lower()

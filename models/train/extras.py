@@ -8,7 +8,6 @@ What was added and why its label is sure stands in the list's `evidence`. Human-
 often without reason; generators nobody trained on are what they miss. Repositories whose `use` is "calibration" train nothing.
 """
 import argparse
-import csv
 import hashlib
 import sys
 from pathlib import Path
@@ -24,8 +23,7 @@ def main() -> None:
     parser.add_argument("--repos", action="store_true")
     args = parser.parse_args()
     missing: dict[str, int] = {}
-    with open(corpus.EXTRA, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = corpus.read(corpus.EXTRA)
     if args.repos:
         return print("\n".join(sorted({row["source_repo"] for row in rows})))
     if not args.out:

@@ -8,7 +8,6 @@ the statistics and the calibrated P of the product's own dump stand beside, and 
 with its own decoders, which differ from Pillow's by a level here and there.
 """
 import argparse
-import csv
 import json
 import math
 import sys
@@ -18,6 +17,7 @@ import numpy as np
 import onnxruntime
 
 import card
+import corpus
 import delivery
 import views
 
@@ -83,12 +83,11 @@ def main() -> None:
     model, told = Model(args.model), {}
     if args.compare:
         told = {(line["path"], line["tier"]): line for line in map(json.loads, args.compare.read_text().splitlines())}
-    with open(args.manifest, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = corpus.read(args.manifest)
     apart, missing = [], 0
     with open(args.out, "w") as out:
         for row in rows:
-            place = next((folder / row["path"] for folder in args.files if (folder / row["path"]).exists()), None)
+            place = corpus.find(row, args.files)
             if place is None:
                 missing += 1
                 continue

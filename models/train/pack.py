@@ -9,7 +9,6 @@ Of a whole file come two native crops and one of a shrunken copy (OUT.tiles), an
 [n,320,320,3]) and .json. Every row passes the rules of corpus.py first; rows of the calibration's sources are left out.
 """
 import argparse
-import csv
 import json
 import random
 from pathlib import Path
@@ -64,11 +63,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
-    if args.list.endswith(".csv"):
-        with open(args.list, newline="") as file:
-            rows = list(csv.DictReader(file))
-    else:
-        rows = corpus.rows(args.list, args.corpus)
+    rows = corpus.read(args.list) if args.list.endswith(".csv") else corpus.rows(args.list, args.corpus)
     held = corpus.held(args.corpus)
     rows = [row for row in rows if row["source_repo"] not in held]
     corpus.check(rows, args.corpus)

@@ -26,8 +26,7 @@ def main() -> None:
     args = parser.parse_args()
     known = {row["path"]: row for which in ("train", "more", "extra") for row in corpus.rows(which, args.corpus)}
     for path in args.list:
-        with open(path, newline="") as file:
-            known |= {row["path"]: row for row in csv.DictReader(file)}
+        known |= {row["path"]: row for row in corpus.read(path)}
     used = sorted({entry[5] for pack in args.packs for entry in json.loads(Path(pack.removesuffix(".npy") + ".json").read_text())})
     if lost := [path for path in used if path not in known]:
         sys.exit(f"{len(lost)} packed paths are in no list, {lost[0]} for one: give their list with --list")

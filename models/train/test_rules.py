@@ -63,8 +63,7 @@ class TrainingRules(unittest.TestCase):
         lists = sorted(Path(__file__).parents[1].glob("*/sources.csv"))
         self.assertTrue(lists, "the model that ships lists what trained it")
         for listed in lists:
-            with open(listed, newline="") as file:
-                corpus.check([row | {"source_repo": row["repository"], "source_path": row["path"]} for row in csv.DictReader(file)], corpus.root())
+            corpus.check([row | {"source_repo": row["repository"], "source_path": row["path"]} for row in corpus.read(listed)], corpus.root())
 
 
 class Deliveries(unittest.TestCase):
