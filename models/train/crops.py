@@ -14,7 +14,7 @@ from PIL import Image
 import corpus
 import delivery
 
-STRIDE = 32  # of the network's last feature map
+STRIDE = 16  # of the heatmap
 VIEWS = ("tiles", "frame")
 SIZES = {"tiles": (192, 0.6, 1.2), "frame": (192, 0.66, 1.05)}  # side of a training crop, scale from, scale to
 FEWEST = 6  # files of a family below which it is not named
@@ -24,7 +24,7 @@ class Crop(NamedTuple):
     """One training example."""
 
     pixels: np.ndarray  # uint8 [3, side, side]
-    cells: np.ndarray  # AI share of every 32 px cell
+    cells: np.ndarray  # AI share of every 16 px cell
     whole: np.float32  # 1 when the crop is all of one class: only then its image logit is judged
     label: np.float32  # 1 AI, 0 real
     weight: np.float32  # of its losses

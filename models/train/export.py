@@ -54,7 +54,7 @@ class Graph:
             weight = weight * scale[:, None, None, None]
             bias = (bias - norm.running_mean.double().numpy()) * scale + norm.bias.detach().double().numpy()
         pad = getattr(conv, "static_padding", None)  # ZeroPad2d (left, right, top, bottom) or Identity
-        left, right, top, bottom = pad.padding if isinstance(pad, torch.nn.ZeroPad2d) else (0, 0, 0, 0)
+        left, right, top, bottom = pad.padding if isinstance(pad, torch.nn.ZeroPad2d) else (conv.padding[1],) * 2 + (conv.padding[0],) * 2
         out = self.node(
             "Conv", [x, self.half(weight), self.constant(bias.astype(np.float32))],
             kernel_shape=list(conv.kernel_size), strides=list(conv.stride), group=conv.groups, pads=[top, left, bottom, right],
@@ -66,7 +66,7 @@ def build(net: network.Patches) -> onnx.ModelProto:
     graph, body = Graph(), net.body
     graph.zero, graph.six = (graph.constant(np.float32(v)) for v in (0, 6))
     x = graph.convolution("pixels", body._conv_stem, body._bn0, relu=True)
-    for block in body._blocks:
+    for index, block in enumerate(body._blocks):
         before = x
         if hasattr(block, "_expand_conv"):
             x = graph.convolution(x, block._expand_conv, block._bn0, relu=True)
@@ -75,18 +75,25 @@ def build(net: network.Patches) -> onnx.ModelProto:
         args = block._block_args
         if block.id_skip and args.stride == 1 and args.input_filters == args.output_filters:
             x = graph.node("Add", [x, before])
+        if index == network.EARLY:
+            early = x
     x = graph.convolution(x, body._conv_head, body._bn1, relu=True)
     integers = lambda *values: graph.constant(np.array(values, np.int64))
     first, second, last, axis, flat, column = integers(0), integers(1), integers(-1), integers(1), integers(0, -1), integers(0, -1, 1)
     channels = integers(0, 1280, -1)
+    twice = graph.node(
+        "Resize", [graph.convolution(x, net.what), "", graph.constant(np.array([1, 1, 2, 2], np.float32))],
+        mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+    )  # fmt: skip
+    joined = graph.node("Clip", [graph.node("Add", [graph.convolution(early, net.where), twice]), graph.zero, graph.six])
     cells = graph.node("Reshape", [x, channels])
     answers = []
-    for view, head in zip(VIEWS, net.heads):
+    for view, head, finer in zip(VIEWS, net.heads, net.maps):
         both = graph.convolution(x, head)
         logit, weight = (graph.node("Gather", [both, index], axis=1) for index in (first, second))
-        patches = graph.node("Squeeze", [logit, axis], f"{view}_patches")
+        graph.node("Squeeze", [graph.convolution(joined, finer), axis], f"{view}_patches")
         share = graph.node("Softmax", [graph.node("Reshape", [weight, flat])], axis=1)
-        graph.node("ReduceSum", [graph.node("Mul", [graph.node("Reshape", [patches, flat]), share]), axis], f"{view}_logit", keepdims=0)
+        graph.node("ReduceSum", [graph.node("Mul", [graph.node("Reshape", [logit, flat]), share]), axis], f"{view}_logit", keepdims=0)
         pooled = graph.node("Squeeze", [graph.node("MatMul", [cells, graph.node("Reshape", [share, column])]), last])
         answers += [(f"{view}_logit", ["n"]), (f"{view}_patches", ["n", "rows", "columns"])]
         for name, layer in (("families", net.family), ("kinds", net.kind)):

@@ -8,7 +8,6 @@ on four fifths of the sources and judged on the fifth. The backbone itself saw n
 given others, say so with the figures. Sources, not images, are drawn for the 95 % intervals.
 """
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +18,24 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import corpus
 import delivery
 import net as network
 import views
+from crops import SIZES
+
+SQUARES = 5  # as many as the card's `most`
 
 
 def embed(net: network.Patches, image) -> np.ndarray:
     """[2 x 1280] features and the two mean logits."""
     parts, logits = [], []
-    for index, squares in enumerate((views.tiles(image, 192, 5), views.frame(image))):
+    for index, squares in enumerate((views.tiles(image, SIZES["tiles"][0], SQUARES), views.frame(image))):
         pixels = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
         with torch.no_grad():
-            features = net.features((pixels.float() - network.MEAN) / network.STD)
-            logit, weight = net.heads[index](features).unbind(1)
-            share = torch.softmax(weight.flatten(1), 1)
-            parts.append(torch.einsum("nci,ni->c", features.flatten(2), share).numpy() / len(squares))
+            _, last = net.features((pixels.float() - network.MEAN) / network.STD)
+            logit, share, pooled = net.pool(last, torch.full((len(squares),), index))
+            parts.append(pooled.mean(0).numpy())
             logits.append(float((logit.flatten(1) * share).sum(1).mean()))
     return np.concatenate([*parts, logits])
 
@@ -46,13 +48,11 @@ def main() -> None:
     parser.add_argument("--tiers", default="clean,web")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    net, rows, missing = network.load(args.checkpoint), [], 0
-    for manifest in args.manifests:
-        with open(manifest, newline="") as file:
-            rows += csv.DictReader(file)
+    net, missing = network.load(args.checkpoint), 0
+    rows = [row for manifest in args.manifests for row in corpus.read(manifest)]
     tiers, vectors, y, groups = args.tiers.split(","), [], [], []
     for row in rows:
-        place = next((folder / row["path"] for folder in args.files if (folder / row["path"]).exists()), None)
+        place = corpus.find(row, args.files)
         if place is None:
             missing += 1
             continue

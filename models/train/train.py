@@ -46,13 +46,15 @@ def smooth(target):
 
 
 def losses(answer, crop: Crop, consistency: float):
-    """The loss of a batch: image and patches (binary), two deliveries of one crop (symmetric Kullback-Leibler), family and kind (0.2 each)."""
-    image, patches, families, kinds = (part.float() for part in answer)
-    cells = adaptive_avg_pool2d(crop.cells[:, None], patches.shape[1:])[:, 0]
+    """The loss of a batch: image, map and cells (binary), two deliveries of one crop (symmetric Kullback-Leibler), family and kind (0.2 each)."""
+    image, finer, families, kinds, coarse = (part.float() for part in answer)
     counts = crop.whole * crop.weight
     image_loss = (binary_cross_entropy_with_logits(image, smooth(crop.label), reduction="none") * counts).sum() / counts.sum().clamp(1)
     patch_weight = (torch.where(crop.whole > 0, 0.3, 0.7) * crop.weight)[:, None, None]
-    loss = image_loss + (binary_cross_entropy_with_logits(patches, smooth(cells), reduction="none") * patch_weight).mean()
+    loss = image_loss
+    for patches in (finer, coarse):
+        cells = adaptive_avg_pool2d(crop.cells[:, None], patches.shape[1:])[:, 0]
+        loss = loss + (binary_cross_entropy_with_logits(patches, smooth(cells), reduction="none") * patch_weight).mean()
     one, two = image[0::2], image[1::2]
     apart = (one.sigmoid() - two.sigmoid()) * (logsigmoid(one) - logsigmoid(-one) - logsigmoid(two) + logsigmoid(-two))
     both = (crop.paired * crop.whole)[0::2]
@@ -144,7 +146,7 @@ def main() -> None:
             hold = min(0.998, (seen / args.batch + 1) / (seen / args.batch + 20))
             for mean, now in zip(ema.state_dict().values(), net.state_dict().values()):
                 mean.lerp_(now, 1 - hold) if mean.dtype.is_floating_point else mean.copy_(now)
-            image, _, families, _ = answer
+            image, _, families, *_ = answer
             named = crop.family >= 0
             figures = {
                 "loss": image_loss.item(),
