@@ -14,6 +14,7 @@ use touchstone_pipeline::Pipeline;
 use crate::say;
 
 mod accuracy;
+mod order;
 mod parts;
 mod pictures;
 mod report;

@@ -11,6 +11,8 @@ use serde::Serialize;
 use touchstone_core::{finding::Finding, submission::HeatmapStyle};
 use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier, fuse, heatmap, picture::Picture, preview};
 
+use super::order::median;
+
 /// One part of the way, in the order of the way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Part {
@@ -44,15 +46,6 @@ impl Samples {
     fn parts(mut self) -> Vec<Part> {
         let median = |name: &String| median(self.values.get_mut(name).map_or(&mut [], Vec::as_mut_slice));
         self.order.iter().map(median).zip(&self.order).map(|(ms, name)| Part { name: name.clone(), ms_per_megapixel: ms }).collect()
-    }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        odd if odd % 2 == 1 => values[odd / 2],
-        even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
     }
 }
 
@@ -112,11 +105,6 @@ pub(super) fn whole(pipeline: &Pipeline, bytes: Bytes) -> anyhow::Result<usize> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_stands_in_the_middle() {
-        assert_eq!([median(&mut [3.0, 1.0, 100.0]), median(&mut [4.0, 1.0, 2.0, 100.0]), median(&mut [])], [3.0, 3.0, 0.0]);
-    }
 
     #[test]
     fn parts_keep_the_order_in_which_they_were_met() {

@@ -49,6 +49,16 @@ fn parse(text: &str) -> Result<ModelCard, String> {
     ModelCard::parse(text, Path::new("models/tiny"))
 }
 
+/// Each mistake (the right line, the wrong one, what must be told), put into the card alone, is refused by name.
+fn each_is_named(card: &str, mistakes: &[(&str, &str, &str)]) {
+    for (right, wrong, told) in mistakes {
+        let text = card.replacen(right, wrong, 1);
+        assert_ne!(text, card, "{right} stands in the card");
+        let reason = parse(&text).expect_err(wrong);
+        assert!(reason.contains(told), "{wrong}: {reason}");
+    }
+}
+
 #[test]
 fn a_card_is_read_into_views_calibration_and_thresholds() {
     let card = parse(CARD).expect("the card is right");
@@ -169,12 +179,7 @@ fn each_mistake_in_a_full_card_is_named() {
         ("patches = \"tiles_patches\"", "activation = \"softmax\"", "need ai ="),
         ("patches = \"tiles_patches\"", "activation = \"relu\"", "unknown variant `relu`"),
     ];
-    for (right, wrong, told) in mistakes {
-        let text = FULL.replacen(right, wrong, 1);
-        assert_ne!(text, FULL, "{right} stands in the card");
-        let reason = parse(&text).expect_err(wrong);
-        assert!(reason.contains(told), "{wrong}: {reason}");
-    }
+    each_is_named(FULL, &mistakes);
 }
 
 const PLAIN: &str = r#"
@@ -226,10 +231,7 @@ fn a_plain_classifier_needs_no_patches() {
         ("activation = \"softmax\"", "activation = \"sigmoid\"", "ai goes with"),
         ("\"picture.mean\"", "\"patch.p50\"", "valid: picture.mean, picture.max, picture.min, picture.median, stat."),
     ];
-    for (right, wrong, told) in mistakes {
-        let reason = parse(&PLAIN.replacen(right, wrong, 1)).expect_err(wrong);
-        assert!(reason.contains(told), "{wrong}: {reason}");
-    }
+    each_is_named(PLAIN, &mistakes);
 }
 
 #[test]
@@ -249,12 +251,7 @@ fn each_mistake_is_named() {
         ("name = \"whole\"", "name = \"tiles\"", "two views are called \"tiles\""),
         ("tiles.onnx", "../tiles.onnx", "plain name"),
     ];
-    for (right, wrong, told) in mistakes {
-        let text = CARD.replace(right, wrong);
-        assert_ne!(text, CARD, "{right} stands in the card");
-        let reason = parse(&text).expect_err(wrong);
-        assert!(reason.contains(told), "{wrong}: {reason}");
-    }
+    each_is_named(CARD, &mistakes);
 }
 
 #[test]

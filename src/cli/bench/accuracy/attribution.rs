@@ -66,10 +66,11 @@ impl Attribution {
             let family = listed.get(image.item.group.as_str()).copied().unwrap_or(OTHER);
             by_family.entry(family).or_default().push(image);
         }
-        let guess =
-            |image: &Image<'_>| image.looked.tiers[tier].attribution.first().map_or_else(|| OTHER.to_owned(), |first| first.name.clone());
+        let guess = |image: &Image<'_>| image.looked.tiers[tier].attribution.first().map_or(OTHER, |first| first.name.as_str()).to_owned();
+        let guesses: Guesses<'_> =
+            by_family.iter().map(|(name, members)| (*name, members.iter().map(|image| guess(image)).collect())).collect();
         let guessed = |(name, members): (&&str, &Vec<&Image<'_>>)| {
-            let right = members.iter().filter(|image| guess(image) == **name).count();
+            let right = guesses[name].iter().filter(|guess| guess == name).count();
             let sources = sources(members.iter().map(|image| image.item));
             let top1 = rounded(right as f64 / members.len() as f64);
             Guessed { name: (*name).to_owned(), images: members.len(), sources, top1, counted: sources >= SOURCES }
@@ -78,7 +79,7 @@ impl Attribution {
         let counted: Vec<&Guessed> = family.iter().filter(|one| one.counted).collect();
         let total: usize = counted.iter().map(|one| one.images).sum();
         let right: f64 = counted.iter().map(|one| one.top1 * one.images as f64).sum();
-        let confusion = confusion(&by_family, &listed, guess);
+        let confusion = confusion(&guesses, &listed);
         Some(Self {
             families: listed.len(),
             images: total,
@@ -89,10 +90,11 @@ impl Attribution {
     }
 }
 
+/// The first guess for each image of a family.
+type Guesses<'a> = BTreeMap<&'a str, Vec<String>>;
+
 /// Rows are the families that were met, columns those that were met or guessed; "other" comes last.
-fn confusion(by_family: &BTreeMap<&str, Vec<&Image<'_>>>, listed: &BTreeSet<&str>, guess: impl Fn(&Image<'_>) -> String) -> Confusion {
-    let guesses: BTreeMap<&str, Vec<String>> =
-        by_family.iter().map(|(name, members)| (*name, members.iter().map(|one| guess(one)).collect())).collect();
+fn confusion(guesses: &Guesses<'_>, listed: &BTreeSet<&str>) -> Confusion {
     let guessed: BTreeSet<&str> = guesses.values().flatten().map(String::as_str).collect();
     let last = |of: &dyn Fn(&str) -> bool, other: bool| {
         let names = listed.iter().copied().filter(|name| *name != OTHER && of(name));

@@ -2,6 +2,7 @@
 //! bootstrap), each class drawn for itself, by dice that fall the same way in every run.
 
 use super::statistics::Sample;
+use crate::bench::order::quantile;
 
 /// Draws for one interval.
 const DRAWS: usize = 1000;
@@ -30,8 +31,7 @@ pub(super) fn intervals<const N: usize>(
     let draws: Vec<[f64; N]> = (0..DRAWS).map(|_| figures(&draw(ai, &mut dice), &draw(real, &mut dice))).collect();
     std::array::from_fn(|figure| {
         let mut values: Vec<f64> = draws.iter().map(|draw| draw[figure]).collect();
-        values.sort_by(f64::total_cmp);
-        [0.025, 0.975].map(|share| quantile(&values, share))
+        [0.025, 0.975].map(|share| quantile(&mut values, share))
     })
 }
 
@@ -42,13 +42,6 @@ fn draw(samples: &[Sample], dice: &mut Dice) -> Vec<Sample> {
         times[dice.below(samples.len())] += 1;
     }
     samples.iter().zip(times).flat_map(|(sample, times)| std::iter::repeat_n(*sample, times)).collect()
-}
-
-/// Linear between the neighbours; `values` are sorted and not empty.
-fn quantile(values: &[f64], share: f64) -> f64 {
-    let place = share * (values.len() - 1) as f64;
-    let (low, high) = (values[place.floor() as usize], values[place.ceil() as usize]);
-    low + (high - low) * place.fract()
 }
 
 #[cfg(test)]
@@ -74,11 +67,5 @@ mod tests {
         let drawn = draw(&ai, &mut Dice(7));
         assert_eq!(drawn.len(), 40);
         assert!(drawn.is_sorted_by(|a, b| a.score <= b.score) && drawn != ai);
-    }
-
-    #[test]
-    fn quantiles_lie_between_their_neighbours() {
-        assert!((quantile(&[0.0, 1.0, 2.0, 3.0], 0.5) - 1.5).abs() < 1e-12);
-        assert_eq!((quantile(&[5.0], 0.975), quantile(&[1.0, 2.0], 1.0)), (5.0, 2.0));
     }
 }

@@ -13,6 +13,7 @@ use super::{
     statistics::{self, Bin, Sample},
     tiers::Tier,
 };
+use crate::bench::order::median;
 
 /// A rate of one image in a hundred says something from so many reals on.
 const REALS_FOR_ONE_PERCENT: usize = 1000;
@@ -183,7 +184,7 @@ pub(super) fn measure(images: &[Image<'_>], tier: usize, score: Score, families:
     let (kind, source) =
         (groups(images, tier, score, Truth::Real, |item| &item.group), groups(images, tier, score, Truth::Real, |item| &item.source));
     let unsure = images.iter().filter(|image| score.of(&image.looked.tiers[tier]).unsure).count();
-    let milliseconds = images.iter().map(|image| image.looked.tiers[tier].ms_per_megapixel).collect();
+    let mut milliseconds: Vec<f64> = images.iter().map(|image| image.looked.tiers[tier].ms_per_megapixel).collect();
     Measured {
         tier: images[0].looked.tiers[tier].tier,
         score,
@@ -193,7 +194,7 @@ pub(super) fn measure(images: &[Image<'_>], tier: usize, score: Score, families:
         real_images: real.len(),
         figures: Figures::new(&ai, &real),
         unsure: rounded(unsure as f64 / images.len() as f64),
-        ms_per_megapixel: statistics::median(milliseconds).map_or(0.0, |milliseconds| (milliseconds * 10.0).round() / 10.0),
+        ms_per_megapixel: (median(&mut milliseconds) * 10.0).round() / 10.0,
         worst_real: worst(&source).or_else(|| worst(&kind)),
         family: groups(images, tier, score, Truth::Ai, |item| &item.group),
         kind,

@@ -117,14 +117,6 @@ pub(super) fn wilson(share: f64, images: usize) -> [f64; 2] {
     [(middle - reach).max(0.0), (middle + reach).min(1.0)]
 }
 
-/// The middle value, or the mean of the two in the middle; `None` of nothing.
-pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[middle - 1], upper) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,10 +184,5 @@ mod tests {
         assert!((low - 0.4902).abs() < 5e-4 && (high - 0.9433).abs() < 5e-4, "{low} – {high}");
         let [low, high] = wilson(1.0, 5);
         assert!((low - 0.5655).abs() < 5e-4 && (high - 1.0).abs() < 1e-9, "five of five do not prove all: {low}");
-    }
-
-    #[test]
-    fn the_middle_of_values_is_found() {
-        assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0]), median(vec![])), (Some(2.0), Some(2.5), None));
     }
 }
