@@ -104,7 +104,13 @@ impl Road {
     pub fn asset_url(&self, id: DocumentId, asset: Asset) -> String {
         let expires = (Timestamp::now() + Duration::from_secs(self.settings().link_seconds)).seconds();
         let signature = self.signer().sign(&[PURPOSE, segment(asset), &id.to_string()], Timestamp::from_seconds(expires));
-        format!("{}/{}/{id}?expires={expires}&signature={signature}", self.public_url(), segment(asset))
+        format!("{}?expires={expires}&signature={signature}", self.asset_address(id, asset))
+    }
+
+    /// Where a document's heatmap or preview is. By itself it opens nothing: it takes the owner's key (row T10).
+    #[must_use]
+    pub fn asset_address(&self, id: DocumentId, asset: Asset) -> String {
+        format!("{}/{}/{id}", self.public_url(), segment(asset))
     }
 
     /// Checks a link that [`Road::asset_url`] made.

@@ -100,7 +100,7 @@ async fn claims_go_round_the_organisations(f: Fixture) {
 
     let first = f.claim("w", 1, MINUTE).await.pop().expect("a job");
     assert_eq!(first.payload["document"], serde_json::json!(watched), "somebody waits for it");
-    let four = Claim { worker: "four", names: &[NAME], limit: 4, permits: 4, lease: MINUTE };
+    let four = Claim { worker: "four", names: &[NAME], queues: None, limit: 4, permits: 4, lease: MINUTE };
     let next: Vec<_> = f.store.claim(four).await.expect("claim").into_iter().map(|job| job.organization).collect();
     assert_eq!(next, [flood, drop, flood, flood], "round, and no permit idles when only one waits");
     f.submitted(drop).await;
@@ -120,7 +120,7 @@ async fn eight_workers_at_once_never_get_the_same_job(f: Fixture) {
             tokio::spawn(async move {
                 let (worker, mut mine) = (format!("w{n}"), Vec::new());
                 loop {
-                    let claim = Claim { worker: &worker, names: &[NAME], limit: 3, permits: 3, lease: MINUTE };
+                    let claim = Claim { worker: &worker, names: &[NAME], queues: None, limit: 3, permits: 3, lease: MINUTE };
                     let jobs = store.claim(claim).await.expect("claim");
                     // Another node's unfinished claim hides jobs for a moment only.
                     if jobs.is_empty() {

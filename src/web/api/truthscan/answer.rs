@@ -81,6 +81,7 @@ fn details(verdict: &Verdict) -> ResultDetails {
         signals: verdict.signals().map(signal).collect(),
         stages: verdict.findings.iter().map(stage).collect(),
         model: Some(ModelAnswer { name: verdict.model.name.clone(), version: verdict.model.version.clone() }),
+        profile: Some(verdict.profile.name()),
         image: Some(image(verdict)),
         ..ResultDetails::default()
     }
