@@ -80,7 +80,7 @@ impl Road {
     /// The bytes of a document's heatmap or preview, or why there are none.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchDocument`], [`Refusal::Internal`].
+    /// [`Refusal::NoSuchDocument`], [`Refusal::Removed`], [`Refusal::Internal`].
     pub async fn asset(&self, id: DocumentId, asset: Asset) -> Result<AssetState, Refusal> {
         let document = self.document(id).await?.ok_or(Refusal::NoSuchDocument)?;
         if !document.is_final() && is_wanted(&document, asset) {
@@ -93,6 +93,7 @@ impl Road {
                 AssetStatus::Pending => AssetState::Pending,
                 AssetStatus::Failed => AssetState::Failed,
                 AssetStatus::Ready => AssetState::Lost,
+                AssetStatus::Removed => return Err(Refusal::Removed),
             });
         };
         let bytes = self.blobs().get(object_key, None, MOST_ASSET_BYTES).await.trouble()?;

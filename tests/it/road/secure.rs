@@ -135,6 +135,12 @@ async fn with_the_key_every_state_of_a_picture_has_its_status() {
     now("failed", "failed").await;
     assert_eq!(ask("heatmap").await.ok()["heatmap_status"], "failed");
     ask("preview").await.refused(404, "Preview not found");
+    now("removed", "removed").await;
+    for asset in ["heatmap", "preview"] {
+        ask(asset).await.refused(410, "Asset removed");
+    }
+    let seen = ann.query(&id).await;
+    assert_eq!((&seen["result_details"]["heatmap_status"], &seen["preview_url"]), (&Value::Null, &Value::Null), "{seen}");
     now("ready", "ready").await;
     for asset in ["heatmap", "preview"] {
         ask(asset).await.refused(500, "Internal server error");
