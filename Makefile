@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := target/venv
+NODE := target/node
 RUNTIME := models/runtime/libonnxruntime.so
 
 .PHONY: help tools run build runtime test check fmt bench clean
@@ -29,11 +30,16 @@ $(VENV)/ready: tests/requirements.txt
 	@$(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
 	@touch $@
 
-tools:
-	@sh tests/install.sh --missing compiler pip venv postgresql
+$(NODE)/ready: tests/package.json
+	@echo "Installing the API clients that the tests drive (npm, into $(NODE))"
+	@mkdir -p $(NODE) && cp tests/package.json $(NODE)/ && npm install --prefix $(NODE) --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
-test: tools runtime $(VENV)/ready ## Run every test: on SQLite, then the road again on PostgreSQL
-	@sh tests/run.sh "$(CURDIR)/$(VENV)"
+tools:
+	@sh tests/install.sh --missing compiler pip venv node curl postgresql
+
+test: tools runtime $(VENV)/ready $(NODE)/ready ## Run every test: on SQLite, then the road again on PostgreSQL
+	@sh tests/run.sh "$(CURDIR)/$(VENV)" "$(CURDIR)/$(NODE)"
 
 check: ## Formatting, lints and documentation, warnings as errors
 	@sh tests/install.sh --missing compiler

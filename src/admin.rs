@@ -65,6 +65,9 @@ pub struct CreateOrg {
     /// Which vendor's defaults its clients expect: truthscan or undetectable.
     #[arg(long, default_value = "truthscan")]
     dialect: Dialect,
+    /// Whether heatmaps and previews open only with its own key.
+    #[arg(long)]
+    secure_assets: Option<bool>,
 }
 
 /// `touchstone admin org set …`
@@ -85,6 +88,9 @@ pub struct SetOrg {
     /// Whether heatmaps are drawn for "Real" verdicts as well.
     #[arg(long)]
     heatmap_for_real: Option<bool>,
+    /// Whether heatmaps and previews open only with its own key, or with a link that /query gave to it.
+    #[arg(long)]
+    secure_assets: Option<bool>,
 }
 
 /// `touchstone admin key …`
@@ -144,7 +150,13 @@ pub async fn run(config: &Config, command: Admin) -> anyhow::Result<Value> {
 
 async fn create_org(store: &Store, new: CreateOrg) -> anyhow::Result<Value> {
     let credits = Credits { base: new.credits, boost: 0 };
-    let made = store.create_organization(NewOrganization { name: new.name, dialect: new.dialect, metered: new.metered, credits }).await?;
+    let made = NewOrganization { name: new.name, dialect: new.dialect, metered: new.metered, credits };
+    let mut made = store.create_organization(made).await?;
+    if new.secure_assets == Some(true) {
+        // Nobody has a key yet, so nothing can be asked in between.
+        made.secure_assets = true;
+        store.update_organization(&made).await?;
+    }
     let mut answer = described(&made);
     answer["credits"] = new.credits.into();
     Ok(answer)
@@ -158,6 +170,7 @@ async fn set_org(store: &Store, changes: SetOrg) -> anyhow::Result<Value> {
     organization.dialect = changes.dialect.unwrap_or(organization.dialect);
     organization.private_queries = changes.private_queries.unwrap_or(organization.private_queries);
     organization.heatmap_for_real = changes.heatmap_for_real.unwrap_or(organization.heatmap_for_real);
+    organization.secure_assets = changes.secure_assets.unwrap_or(organization.secure_assets);
     store.update_organization(&organization).await?;
     Ok(described(&organization))
 }
@@ -166,6 +179,7 @@ fn described(organization: &Organization) -> Value {
     json!({
         "organization_id": organization.id, "name": organization.name, "dialect": organization.dialect, "metered": organization.metered,
         "private_queries": organization.private_queries, "heatmap_for_real": organization.heatmap_for_real,
+        "secure_assets": organization.secure_assets,
     })
 }
 

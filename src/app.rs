@@ -71,6 +71,7 @@ impl App {
     /// # Errors
     /// When anything that a running node needs is missing: the message names it and the way out.
     pub async fn build(config: Config, roles: BTreeSet<Role>) -> anyhow::Result<Self> {
+        config.check_queues()?;
         config.make_data_dir()?;
         let store = Store::open(&config.database).await.context("the database does not open")?;
         let migrated = store.migrate().await.context("the database could not be brought up to date")?;

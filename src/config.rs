@@ -123,7 +123,16 @@ impl Config {
         listen
             .to_socket_addrs()
             .with_context(|| format!("http.listen is \"{listen}\"; it must be an address and a port, such as 127.0.0.1:8080"))?;
-        self.public_url(None).map(drop)
+        self.public_url(None)?;
+        self.check_queues()
+    }
+
+    /// Checks that instances and queues fit together.
+    ///
+    /// # Errors
+    /// Which name leads nowhere.
+    pub fn check_queues(&self) -> anyhow::Result<()> {
+        self.jobs.check().map_err(anyhow::Error::msg)
     }
 
     /// Makes `data_dir`, readable for this user alone: it holds keys and other people's images.

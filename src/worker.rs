@@ -51,6 +51,8 @@ pub struct Worker {
     permits: Arc<Semaphore>,
     at_once: u32,
     lease: Duration,
+    /// The queues it serves; `None`: every queue.
+    queues: Option<Arc<[String]>>,
 }
 
 impl Worker {
@@ -69,6 +71,7 @@ impl Worker {
             permits: Arc::new(Semaphore::new(at_once)),
             at_once: u32::try_from(at_once).unwrap_or(u32::MAX),
             lease: Duration::from_secs(jobs.lease_seconds),
+            queues: jobs.served().map(Arc::from),
         }
     }
 
@@ -95,7 +98,8 @@ impl Worker {
         drop(free?);
         // Only the waits may be cut off: a claim that is cut off while it commits would strand its jobs for a whole lease.
         let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
-        let wanted = Claim { worker: &self.name, names: NAMES, limit: free, permits: self.at_once, lease: self.lease };
+        let queues = self.queues.as_deref();
+        let wanted = Claim { worker: &self.name, names: NAMES, queues, limit: free, permits: self.at_once, lease: self.lease };
         let claims = self.store.claim(wanted).await?;
         if claims.is_empty() {
             stop.run_until_cancelled(self.store.wait_for_job(IDLE)).await;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs Debian packages by name, as root or through sudo; where there is neither, says what to type.
 #   tests/install.sh PACKAGE…                                      installs these
-#   tests/install.sh --missing compiler|pip|venv|postgresql …      installs those of these tools that are not there
+#   tests/install.sh --missing compiler|pip|venv|node|curl|postgresql …      installs those of these tools that are not there
 set -eu
 
 have() {
@@ -9,6 +9,8 @@ have() {
     compiler) command -v cc >/dev/null ;;
     pip) python3 -m pip --version >/dev/null 2>&1 ;;
     venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    node) command -v node >/dev/null && command -v npm >/dev/null ;;
+    curl) command -v curl >/dev/null ;;
     postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null ;;
     esac
 }
@@ -18,6 +20,8 @@ package() {
     compiler) echo build-essential ;;
     pip) echo python3-pip ;;
     venv) echo python3-venv ;;
+    node) echo nodejs npm ;;
+    curl) echo curl ;;
     postgresql) echo postgresql ;;
     esac
 }

@@ -48,17 +48,19 @@ pub struct NewJob {
     pub organization: OrganizationId,
     /// The line it waits in.
     pub lane: Lane,
+    /// An instance's own queue, which only the nodes that serve it claim from; "": the shared one (row T4).
+    pub queue: String,
     /// Not before this moment.
     pub run_at: Timestamp,
 }
 
 impl NewJob {
-    /// A job that may run at once.
+    /// A job that may run at once, in the shared queue.
     ///
     /// # Errors
     /// When the job does not serialise.
     pub fn now<J: Job>(job: &J, organization: OrganizationId, lane: Lane) -> Result<Self, serde_json::Error> {
-        Ok(Self { name: J::NAME, payload: serde_json::to_value(job)?, organization, lane, run_at: Timestamp::now() })
+        Ok(Self { name: J::NAME, payload: serde_json::to_value(job)?, organization, lane, queue: String::new(), run_at: Timestamp::now() })
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Organization {
     pub private_queries: bool,
     /// Heatmaps are drawn for "Real" verdicts as well (row T7).
     pub heatmap_for_real: bool,
+    /// Heatmaps and previews open only with the organisation's key, or with a link that its key was given (row T10).
+    pub secure_assets: bool,
 }
 
 /// Who is calling: a key that was checked, and the organisation it belongs to.

@@ -226,7 +226,7 @@ impl Refusal {
             }
             Self::EmptyEmail => "Leave \"email\" out, or send an address.".into(),
             Self::IdTaken => "This id belongs to another submission. Leave \"id\" out, or send a fresh UUID.".into(),
-            Self::UnknownInstance { instance } => format!("This server has no instance \"{instance}\". Send \"model\": \"generic\"."),
+            Self::UnknownInstance { instance } => format!("This server has no instance \"{instance}\". Send \"model\": \"generic\", or ask your operator for the name."),
             Self::UnknownModel { model, valid } => format!("There is no model \"{model}\". Valid: {valid}."),
             Self::VerificationFailed => "The API key is unknown, expired or revoked. Check it, or ask your operator for a new one.".into(),
             Self::KeysDisagree => "The key in the body and the one in the apikey header differ. Send one of them.".into(),
@@ -242,7 +242,7 @@ impl Refusal {
             Self::Draining { retry_after } => format!("This server is restarting. Try again in {} s.", retry_after.as_secs().max(1)),
             Self::NoSuchDocument => "No document has this id. Ids come from POST /detect.".into(),
             Self::NotYours => "The document belongs to another organisation.".into(),
-            Self::BadLink => "Links live for minutes. POST /query gives fresh ones.".into(),
+            Self::BadLink => "Links live for minutes. POST /query gives fresh ones, in an organisation with secure assets only with its key; or POST here with that key.".into(),
             Self::Removed => "It was deleted when its time was over. Submit the image again.".into(),
             Self::Internal { reference } => {
                 format!("It is our fault and is logged as {reference}. Try again, and quote the reference if it stays.")

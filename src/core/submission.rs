@@ -13,6 +13,37 @@ pub struct HeatmapStyle {
     pub normalized: bool,
 }
 
+/// Whose thresholds turn the model's probability into words (row T4). The model's card holds them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Any picture.
+    #[default]
+    Generic,
+    /// Documents and identity cards: a wrong word costs somebody a right, so more is said to be unsure.
+    Sheerid,
+}
+
+impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 2] = [Self::Generic, Self::Sheerid];
+
+    /// The name that clients send and answers tell.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Sheerid => "sheerid",
+        }
+    }
+
+    /// Whether it is the ordinary one, which stored options leave out.
+    #[must_use]
+    pub fn is_generic(&self) -> bool {
+        *self == Self::Generic
+    }
+}
+
 /// What shall come out beside the verdict. Part of what makes two submissions "the same" (row T17).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
@@ -22,6 +53,9 @@ pub struct Options {
     pub heatmap: Option<HeatmapStyle>,
     /// The written analysis.
     pub analysis: bool,
+    /// Whose thresholds judge.
+    #[serde(default, skip_serializing_if = "Profile::is_generic")]
+    pub profile: Profile,
 }
 
 /// One accepted request to judge an uploaded object.
@@ -35,28 +69,45 @@ pub struct Submission {
     pub id: Option<DocumentId>,
     /// What to make.
     pub options: Options,
+    /// The queue that its job waits in: an instance's, or "" for the shared one.
+    pub queue: String,
     /// For the operator's own support; never in an answer.
     pub email: Option<String>,
     /// For the operator's own statistics; never in an answer.
     pub user_agent: Option<String>,
 }
 
-/// The bare model names that this build knows (row T4).
-pub const MODELS: &str = "generic";
+/// The bare model names, as refusals list them (row T4).
+pub const MODELS: &str = "generic, sheerid";
 
 /// Longest name, in characters, that is sent back to whoever sent it.
 const LONGEST_ECHO: usize = 300;
 
-/// Checks the `model` field of a submission: a bare name, or `instance/model`.
-///
-/// # Errors
-/// [`Refusal::UnknownInstance`] for any instance, since this build runs none; [`Refusal::UnknownModel`] for any name but `generic`.
-pub fn check_model(model: &str) -> Result<(), Refusal> {
-    let echo = |name: &str| name.chars().take(LONGEST_ECHO).collect();
-    match model.split_once('/') {
-        Some((instance, _)) => Err(Refusal::UnknownInstance { instance: echo(instance) }),
-        None if model == MODELS => Ok(()),
-        None => Err(Refusal::UnknownModel { model: echo(model), valid: MODELS }),
+/// Where the `model` field of a submission leads: a bare name, or `instance/name` (row T4).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Whose thresholds judge.
+    pub profile: Profile,
+    /// The queue that the job waits in: the instance's own, or "" for the shared one.
+    pub queue: String,
+}
+
+impl Route {
+    /// Reads a `model` field, where these instances exist.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownInstance`], [`Refusal::UnknownModel`].
+    pub fn parse(model: &str, instances: &[String]) -> Result<Self, Refusal> {
+        let echo = |name: &str| name.chars().take(LONGEST_ECHO).collect();
+        let (instance, name) = model.split_once('/').map_or((None, model), |(instance, name)| (Some(instance), name));
+        let queue = match instance {
+            Some(instance) if instances.iter().any(|known| known == instance) => instance.to_owned(),
+            Some(instance) => return Err(Refusal::UnknownInstance { instance: echo(instance) }),
+            None => String::new(),
+        };
+        let profile = Profile::ALL.into_iter().find(|profile| profile.name() == name);
+        let profile = profile.ok_or_else(|| Refusal::UnknownModel { model: echo(name), valid: MODELS })?;
+        Ok(Self { profile, queue })
     }
 }
 
@@ -64,23 +115,45 @@ pub fn check_model(model: &str) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
+    fn parse(model: &str) -> Result<Route, Refusal> {
+        Route::parse(model, &["my-instance".to_owned(), "other".to_owned()])
+    }
+
     #[test]
-    fn only_models_that_exist_are_taken() {
+    fn a_model_is_a_profile_and_the_queue_it_waits_in() {
         // T4
-        assert_eq!(check_model("generic"), Ok(()));
-        for (route, instance) in [("my-instance/generic", "my-instance"), ("/generic", "")] {
-            assert_eq!(check_model(route), Err(Refusal::UnknownInstance { instance: instance.into() }));
+        assert_eq!(parse("generic"), Ok(Route::default()));
+        assert_eq!(parse("sheerid"), Ok(Route { profile: Profile::Sheerid, queue: String::new() }));
+        assert_eq!(parse("my-instance/generic"), Ok(Route { profile: Profile::Generic, queue: "my-instance".into() }));
+        assert_eq!(parse("other/sheerid"), Ok(Route { profile: Profile::Sheerid, queue: "other".into() }));
+    }
+
+    #[test]
+    fn only_models_and_instances_that_exist_are_taken() {
+        // T4
+        for (route, instance) in [("an-instance/generic", "an-instance"), ("/generic", ""), ("My-Instance/generic", "My-Instance")] {
+            assert_eq!(parse(route), Err(Refusal::UnknownInstance { instance: instance.into() }));
         }
-        for model in ["sheerid", "Generic", ""] {
-            assert_eq!(check_model(model), Err(Refusal::UnknownModel { model: model.into(), valid: MODELS }));
+        for (sent, model) in [("Generic", "Generic"), ("", ""), ("other/", ""), ("other/generic/x", "generic/x")] {
+            assert_eq!(parse(sent), Err(Refusal::UnknownModel { model: model.into(), valid: MODELS }));
         }
+        assert_eq!(MODELS, Profile::ALL.map(Profile::name).join(", "), "the refusal names every one");
     }
 
     #[test]
     fn a_name_of_any_length_is_echoed_short() {
         let echoed = "é".repeat(LONGEST_ECHO);
         let long = "é".repeat(100_000);
-        assert_eq!(check_model(&long), Err(Refusal::UnknownModel { model: echoed.clone(), valid: MODELS }));
-        assert_eq!(check_model(&format!("{long}/generic")), Err(Refusal::UnknownInstance { instance: echoed }));
+        assert_eq!(parse(&long), Err(Refusal::UnknownModel { model: echoed.clone(), valid: MODELS }));
+        assert_eq!(parse(&format!("{long}/generic")), Err(Refusal::UnknownInstance { instance: echoed }));
+    }
+
+    #[test]
+    fn options_that_were_stored_before_there_were_profiles_still_read_and_write_the_same() {
+        // T17
+        let stored = r#"{"preview":true,"heatmap":null,"analysis":false}"#;
+        let options: Options = serde_json::from_str(stored).expect("options");
+        assert!(options.profile.is_generic());
+        assert_eq!(serde_json::to_string(&options).expect("JSON"), stored);
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     finding::{Finding, Signal, Stage, Warning},
     media::Format,
+    submission::Profile,
 };
 
 /// The four answers of the contract (row T6).
@@ -88,6 +89,9 @@ pub struct Verdict {
     pub image: ImageFacts,
     /// Which weights judged.
     pub model: ModelName,
+    /// Whose thresholds judged.
+    #[serde(default)]
+    pub profile: Profile,
     /// Which family of generators made it (row X1): by falling share, "other" among them, summing to 1. Empty when the label
     /// names no AI, or the model has no families.
     #[serde(default)]

@@ -80,7 +80,7 @@ impl Road {
     /// The bytes of a document's heatmap or preview, or why there are none.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchDocument`], [`Refusal::Internal`].
+    /// [`Refusal::NoSuchDocument`], [`Refusal::Removed`], [`Refusal::Internal`].
     pub async fn asset(&self, id: DocumentId, asset: Asset) -> Result<AssetState, Refusal> {
         let document = self.document(id).await?.ok_or(Refusal::NoSuchDocument)?;
         if !document.is_final() && is_wanted(&document, asset) {
@@ -93,6 +93,7 @@ impl Road {
                 AssetStatus::Pending => AssetState::Pending,
                 AssetStatus::Failed => AssetState::Failed,
                 AssetStatus::Ready => AssetState::Lost,
+                AssetStatus::Removed => return Err(Refusal::Removed),
             });
         };
         let bytes = self.blobs().get(object_key, None, MOST_ASSET_BYTES).await.trouble()?;
@@ -104,7 +105,13 @@ impl Road {
     pub fn asset_url(&self, id: DocumentId, asset: Asset) -> String {
         let expires = (Timestamp::now() + Duration::from_secs(self.settings().link_seconds)).seconds();
         let signature = self.signer().sign(&[PURPOSE, segment(asset), &id.to_string()], Timestamp::from_seconds(expires));
-        format!("{}/{}/{id}?expires={expires}&signature={signature}", self.public_url(), segment(asset))
+        format!("{}?expires={expires}&signature={signature}", self.asset_address(id, asset))
+    }
+
+    /// Where a document's heatmap or preview is. By itself it opens nothing: it takes the owner's key (row T10).
+    #[must_use]
+    pub fn asset_address(&self, id: DocumentId, asset: Asset) -> String {
+        format!("{}/{}/{id}", self.public_url(), segment(asset))
     }
 
     /// Checks a link that [`Road::asset_url`] made.

@@ -8,7 +8,7 @@ use touchstone_core::{
     job::{Lane, NewJob},
     media::{Format, SNIFF_BYTES, UploadKind},
     refusal::Refusal,
-    submission::Submission,
+    submission::{Route, Submission},
 };
 use touchstone_store::{NewDocument, Submitted, Upload};
 
@@ -26,6 +26,14 @@ impl Road {
     /// [`Refusal::EmptyUrl`], [`Refusal::ForeignUrl`], [`Refusal::FileMissing`].
     pub fn object_key(&self, url: &str) -> Result<String, Refusal> {
         names::object_key(url, &self.settings().known_hosts)
+    }
+
+    /// Where a submission's `model` leads (row T4); left out, it is `generic`.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownInstance`], [`Refusal::UnknownModel`].
+    pub fn route(&self, model: Option<&str>) -> Result<Route, Refusal> {
+        model.map_or_else(|| Ok(Route::default()), |model| Route::parse(model, &self.settings().jobs.instances))
     }
 
     /// Accepts a submission: from here on the image is judged or its credit released, whatever crashes.
@@ -94,7 +102,7 @@ impl Road {
             user_agent: submission.user_agent,
             cost: jobs.credits_per_image,
             replay_window: Duration::from_secs(jobs.replay_seconds),
-            job: NewJob::now(&JudgeDocument { document: id }, organization, Lane::Interactive)?,
+            job: NewJob { queue: submission.queue, ..NewJob::now(&JudgeDocument { document: id }, organization, Lane::Interactive)? },
         })
     }
 }

@@ -79,7 +79,7 @@ impl JudgeDocument {
             Some(_) if record.organization.heatmap_for_real => Heatmap::Always,
             Some(_) => Heatmap::WhenSuspicious,
         };
-        Ask { heatmap, always_classify: false }
+        Ask { heatmap, always_classify: false, profile: record.options.profile }
     }
 
     /// Writes the verdict and settles the credit in one transaction, then draws from the picture already in hand.

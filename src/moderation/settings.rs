@@ -25,7 +25,7 @@ pub struct Uploads {
 pub struct Jobs {
     /// Jobs that one node runs at once; 0: one for each core, and one more.
     pub concurrency: usize,
-    /// Jobs that may wait in all; a submission beyond is refused with 503.
+    /// Jobs that may wait in one queue; a submission beyond is refused with 503.
     pub backlog: u64,
     /// Seconds that a job belongs to a worker that does not report back.
     pub lease_seconds: u64,
@@ -33,6 +33,38 @@ pub struct Jobs {
     pub replay_seconds: u64,
     /// Credits that one judged image costs.
     pub credits_per_image: i64,
+    /// Instances that submissions may name, each with a queue of its own (row T4).
+    #[serde(deserialize_with = "touchstone_core::list::strings")]
+    pub instances: Vec<String>,
+    /// The queues that this node's workers serve: instances, and [`SHARED`]. Empty: every queue.
+    #[serde(deserialize_with = "touchstone_core::list::strings")]
+    pub queues: Vec<String>,
+}
+
+/// The shared queue's name in [`Jobs::queues`].
+pub const SHARED: &str = "shared";
+
+impl Jobs {
+    /// The queues that this node's workers serve, as jobs name them ("" is the shared one); `None`: every queue.
+    #[must_use]
+    pub fn served(&self) -> Option<Vec<String>> {
+        let as_jobs_name_it = |queue: &String| if queue == SHARED { String::new() } else { queue.clone() };
+        (!self.queues.is_empty()).then(|| self.queues.iter().map(as_jobs_name_it).collect())
+    }
+
+    /// Whether the names of instances and queues fit together.
+    ///
+    /// # Errors
+    /// Which does not, and why.
+    pub fn check(&self) -> Result<(), String> {
+        if let Some(wrong) = self.instances.iter().find(|name| name.contains('/') || *name == SHARED) {
+            return Err(format!("jobs.instances holds \"{wrong}\"; a name has no slash, and \"{SHARED}\" is the queue of all others"));
+        }
+        match self.queues.iter().find(|queue| *queue != SHARED && !self.instances.contains(queue)) {
+            Some(wrong) => Err(format!("jobs.queues holds \"{wrong}\", which is neither \"{SHARED}\" nor one of jobs.instances")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// All that the road needs to know.
@@ -59,6 +91,34 @@ impl Uploads {
         match kind {
             touchstone_core::media::UploadKind::Image(_) => self.max_bytes,
             touchstone_core::media::UploadKind::Zip => self.max_zip_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs(instances: &[&str], queues: &[&str]) -> Jobs {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let (instances, queues) = (owned(instances), owned(queues));
+        Jobs { concurrency: 1, backlog: 1, lease_seconds: 1, replay_seconds: 1, credits_per_image: 1, instances, queues }
+    }
+
+    #[test]
+    fn a_node_serves_every_queue_or_those_it_names() {
+        // T4
+        assert_eq!(jobs(&["a"], &[]).served(), None);
+        assert_eq!(jobs(&["a"], &["shared", "a"]).served(), Some(vec![String::new(), "a".into()]));
+    }
+
+    #[test]
+    fn names_that_lead_nowhere_are_said() {
+        // T4
+        assert_eq!(jobs(&["a", "b"], &["shared", "b"]).check(), Ok(()));
+        for (instances, queues, said) in [(vec!["a/b"], vec![], "a/b"), (vec!["shared"], vec![], "shared"), (vec!["a"], vec!["b"], "\"b\"")]
+        {
+            assert!(jobs(&instances, &queues).check().is_err_and(|reason| reason.contains(said)), "{said}");
         }
     }
 }

@@ -9,7 +9,7 @@ use touchstone_core::{
     media::{Format, IMAGE_EXTENSIONS, UploadKind},
     organization::{Caller, Organization},
     refusal::Refusal,
-    submission::{HeatmapStyle, Options, Submission},
+    submission::{HeatmapStyle, Options, Profile, Submission},
 };
 
 use crate::{road::Road, trouble::Trouble};
@@ -32,8 +32,10 @@ impl Road {
         let object_key = presigned.file_path;
         let tried = match self.keep(&object_key, UploadKind::Image(format), body).await {
             Ok(()) => {
-                let options = Options { preview: true, heatmap: Some(HeatmapStyle { overlay: true, normalized: true }), analysis: false };
-                self.submit(Submission { caller, object_key: object_key.clone(), id: None, options, email: None, user_agent: None }).await
+                let heatmap = Some(HeatmapStyle { overlay: true, normalized: true });
+                let options = Options { preview: true, heatmap, analysis: false, profile: Profile::Generic };
+                let (object_key, queue) = (object_key.clone(), String::new());
+                self.submit(Submission { caller, object_key, id: None, options, queue, email: None, user_agent: None }).await
             }
             Err(refusal) => Err(refusal),
         };

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use touchstone_core::{
     finding::{Finding, Signal, Stage},
+    submission::Profile,
     verdict::{Label, Verdict},
 };
 
@@ -60,6 +61,8 @@ pub struct Ask {
     pub heatmap: Heatmap,
     /// Have the model speak also where something decisive stopped earlier; its signal then has weight 0.
     pub always_classify: bool,
+    /// Whose thresholds turn the model's probability into words.
+    pub profile: Profile,
 }
 
 /// A picture and its verdict.
@@ -134,14 +137,15 @@ impl Pipeline {
     /// See [`Unjudged`]; never `Unreadable`.
     pub fn judge_picture(&self, picture: Picture, ask: &Ask) -> Result<Judged, Unjudged> {
         let mut findings = self.look(&picture);
+        let thresholds = self.card().thresholds_of(ask.profile);
         let decided = fuse::decided(&findings).is_some();
         let classified = (!decided || ask.always_classify).then(|| self.inner.classifier.look(&picture));
-        findings.push(self.classified(&picture, decided, classified.as_ref())?);
-        let fused = fuse::fuse(findings, &self.card().thresholds);
+        findings.push(self.classified(&picture, decided, classified.as_ref(), thresholds)?);
+        let fused = fuse::fuse(findings, thresholds);
         let fused = fused.ok_or_else(|| Unjudged::Classifier(why(classified.as_ref())))?;
         let patches = self.patches(&picture, ask.heatmap, &fused, classified.as_ref())?;
         let seen = classified.and_then(Result::ok);
-        Ok(Judged { verdict: self.verdict(fused, &picture, seen.as_ref()), picture, patches, seen })
+        Ok(Judged { verdict: self.verdict(fused, ask.profile, &picture, seen.as_ref()), picture, patches, seen })
     }
 
     /// The model's card.
@@ -185,17 +189,23 @@ impl Pipeline {
     }
 
     /// What the model says: its score, a region that stands out, and, where it is the model that decides, whether that holds.
-    fn classified(&self, picture: &Picture, decided: bool, seen: Option<&Result<Seen, InferError>>) -> Result<Finding, Unjudged> {
+    fn classified(
+        &self,
+        picture: &Picture,
+        decided: bool,
+        seen: Option<&Result<Seen, InferError>>,
+        thresholds: &Thresholds,
+    ) -> Result<Finding, Unjudged> {
         match seen {
             None => Ok(Finding::skipped(Stage::Classifier)),
             Some(Ok(seen)) => {
-                let mut finding = classifier::finding(seen, &self.card().thresholds);
+                let mut finding = classifier::finding(seen, thresholds);
                 let region = self.card().edits.and_then(|edits| {
                     Region::hottest(picture.rgb.width(), picture.rgb.height(), &seen.patches).and_then(|region| region.signal(edits))
                 });
                 finding.signals.extend(region);
                 if !decided {
-                    finding.signals.extend(self.unstable(picture, seen.probability)?);
+                    finding.signals.extend(self.unstable(picture, seen.probability, thresholds)?);
                 }
                 Ok(finding)
             }
@@ -205,8 +215,8 @@ impl Pipeline {
     }
 
     /// Row X2, for a probability in the card's near range.
-    fn unstable(&self, picture: &Picture, p: f64) -> Result<Option<Signal>, Unjudged> {
-        let Thresholds { ai, near_low: Some(low), near_high: Some(high), .. } = self.card().thresholds else { return Ok(None) };
+    fn unstable(&self, picture: &Picture, p: f64, thresholds: &Thresholds) -> Result<Option<Signal>, Unjudged> {
+        let Thresholds { ai, near_low: Some(low), near_high: Some(high), .. } = *thresholds else { return Ok(None) };
         if !(low..=high).contains(&p) {
             return Ok(None);
         }
@@ -216,14 +226,14 @@ impl Pipeline {
         })
     }
 
-    fn verdict(&self, fused: Fused, picture: &Picture, seen: Option<&Seen>) -> Verdict {
+    fn verdict(&self, fused: Fused, profile: Profile, picture: &Picture, seen: Option<&Seen>) -> Verdict {
         let Fused { label, ai_likelihood, confidence, unsure, decided_by, findings } = fused;
         // X1: nothing is attributed that is not said to be generated.
         let generated = matches!(label, Label::AiGenerated | Label::AiEdited);
         let attribution = seen.filter(|_| generated).map(|seen| seen.attribution.clone()).unwrap_or_default();
         let kind = seen.map(|seen| seen.kind.clone()).unwrap_or_default();
         let (image, model) = (picture.facts.clone(), self.card().name.clone());
-        Verdict { label, ai_likelihood, confidence, unsure, decided_by, findings, image, model, attribution, kind }
+        Verdict { label, ai_likelihood, confidence, unsure, decided_by, findings, image, model, profile, attribution, kind }
     }
 
     /// The patches, if they are wanted; the model looks for the map alone where it had not looked yet (row T7).

@@ -4,11 +4,14 @@
 //! The card is parsed once into types that cannot be wrong: a view has the sizes that its kind needs, a weight names a feature
 //! that exists.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use touchstone_core::verdict::ModelName;
+use touchstone_core::{submission::Profile, verdict::ModelName};
 
 use crate::{open::OpenError, region::Edits};
 
@@ -47,6 +50,8 @@ pub struct ModelCard {
     pub calibration: Calibration,
     /// Where probabilities become words.
     pub thresholds: Thresholds,
+    /// Thresholds of profiles that have their own (row T4).
+    pub profiles: BTreeMap<Profile, Thresholds>,
     /// When a region means an edit; `None`: never.
     pub edits: Option<Edits>,
     /// How it was trained, free of form.
@@ -100,6 +105,12 @@ impl ModelCard {
             return Err(OpenError::WeightsChanged { path, expected: view.sha256.clone(), found });
         }
         Ok(bytes)
+    }
+
+    /// The thresholds of a profile: its own, or those of all.
+    #[must_use]
+    pub fn thresholds_of(&self, profile: Profile) -> &Thresholds {
+        self.profiles.get(&profile).unwrap_or(&self.thresholds)
     }
 
     /// Whether there is anything to draw a heatmap from.

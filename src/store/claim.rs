@@ -30,6 +30,8 @@ pub struct Claim<'a> {
     pub worker: &'a str,
     /// The kinds of work it can do.
     pub names: &'a [&'a str],
+    /// The queues it serves, "" for the shared one; `None`: every queue.
+    pub queues: Option<&'a [String]>,
     /// How many it wants now: its free permits.
     pub limit: u32,
     /// How many it runs at most: while others wait, one organisation gets no more than half of them.
@@ -131,6 +133,11 @@ fn is_due(now: Timestamp) -> Condition {
         .add(Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now.0)))
 }
 
+/// Nothing where a worker serves every queue: then also those that no configuration names any more.
+fn is_served(claim: &Claim<'_>) -> Option<Expr> {
+    claim.queues.map(|queues| Column::Queue.is_in(queues.iter().map(String::as_str)))
+}
+
 /// The first `limit` due jobs of every organisation: no claim can need more of one.
 fn candidates(claim: &Claim<'_>, now: Timestamp) -> SelectStatement {
     let order = WindowStatement::partition_by(Column::OrganizationId)
@@ -142,7 +149,7 @@ fn candidates(claim: &Claim<'_>, now: Timestamp) -> SelectStatement {
         .columns([Column::Seq, Column::OrganizationId, Column::Lane])
         .expr_window_as(Func::cust("ROW_NUMBER"), order, "place")
         .from(Entity)
-        .cond_where(is_due(now).add(Column::Name.is_in(claim.names.iter().copied())))
+        .cond_where(is_due(now).add(Column::Name.is_in(claim.names.iter().copied())).add_option(is_served(claim)))
         .take();
     Query::select()
         .columns([Column::Seq, Column::OrganizationId, Column::Lane])

@@ -50,6 +50,8 @@ pub enum AssetStatus {
     Ready,
     /// It could not be drawn, finally.
     Failed,
+    /// It was stored, and retention removed it.
+    Removed,
 }
 
 /// The pictures that a document may have.

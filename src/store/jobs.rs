@@ -106,9 +106,11 @@ pub(crate) async fn bury(write: &DatabaseTransaction, lease: &Lease, error: &str
     Ok(())
 }
 
-/// Whether as many jobs live as may. The count walks an index that is never longer than this very bound allows.
-pub(crate) async fn is_full(write: &DatabaseTransaction, max_backlog: u64) -> Result<bool, StoreError> {
-    Ok(Entity::find().filter(Column::DeadAt.is_null()).count(write).await? >= max_backlog)
+/// Whether as many jobs of this queue live as may: an instance whose nodes are away fills its own queue and nobody else's. The
+/// count walks an index that this very bound keeps short.
+pub(crate) async fn is_full(write: &DatabaseTransaction, queue: &str, max_backlog: u64) -> Result<bool, StoreError> {
+    let waiting = Entity::find().filter(Column::DeadAt.is_null().and(Column::Queue.eq(queue)));
+    Ok(waiting.count(write).await? >= max_backlog)
 }
 
 /// Queues a job in the transaction of the fact that caused it.
@@ -119,6 +121,7 @@ pub(crate) async fn insert(write: &DatabaseTransaction, job: &NewJob, now: Times
         payload: Set(job.payload.to_string()),
         organization_id: Set(job.organization.0),
         lane: Set(job.lane.rank()),
+        queue: Set(job.queue.clone()),
         run_at: Set(job.run_at.0),
         attempts: Set(0),
         created_at: Set(now.0),

@@ -42,6 +42,7 @@ impl Store {
             metered: Set(new.metered),
             private_queries: Set(false),
             heatmap_for_real: Set(false),
+            secure_assets: Set(false),
             stripe_customer_id: Set(None),
             created_at: Set(Timestamp::now().0),
         };
@@ -53,7 +54,8 @@ impl Store {
             record(&write, id, Movement { entry: Entry::Grant, from: Credits::default(), to: new.credits, document: None, note }).await?;
         }
         write.commit().await?;
-        Ok(Organization { id, name: new.name, dialect: new.dialect, metered: new.metered, private_queries: false, heatmap_for_real: false })
+        let (name, dialect, metered) = (new.name, new.dialect, new.metered);
+        Ok(Organization { id, name, dialect, metered, private_queries: false, heatmap_for_real: false, secure_assets: false })
     }
 
     /// One organisation.
@@ -84,6 +86,7 @@ impl Store {
             metered: Set(organization.metered),
             private_queries: Set(organization.private_queries),
             heatmap_for_real: Set(organization.heatmap_for_real),
+            secure_assets: Set(organization.secure_assets),
             ..Default::default()
         };
         let write = self.write().await?;
@@ -121,5 +124,6 @@ pub(crate) fn read(row: organization::Model) -> Result<Organization, StoreError>
         metered: row.metered,
         private_queries: row.private_queries,
         heatmap_for_real: row.heatmap_for_real,
+        secure_assets: row.secure_assets,
     })
 }

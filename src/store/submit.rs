@@ -70,7 +70,7 @@ pub enum Submitted {
 
 impl Store {
     /// Makes a document of an upload, in one transaction. Anything but [`Submitted::Created`] changes nothing. While `max_backlog`
-    /// jobs live, nothing new is made (retries are still recognised).
+    /// jobs live in its queue, nothing new is made (retries are still recognised).
     ///
     /// # Errors
     /// [`StoreError::Busy`] when too many writes wait, [`StoreError::NoOrganization`], or when the database fails.
@@ -90,7 +90,7 @@ impl Store {
             return Ok(Submitted::NoUpload);
         }
         let Some((left, taken)) = balance.reserve(price(&write, &new).await?) else { return Ok(Submitted::NotEnoughCredits) };
-        if jobs::is_full(&write, max_backlog).await? {
+        if jobs::is_full(&write, &new.job.queue, max_backlog).await? {
             return Ok(Submitted::Busy);
         }
         match document::Entity::insert(row(&new, options, fingerprint, taken, now)).exec_without_returning(&*write).await {
@@ -111,8 +111,10 @@ impl Store {
 /// Equal for two submissions exactly when one is a retry of the other (row T17). Lengths keep the parts apart.
 fn fingerprint(new: &NewDocument, options: &str) -> String {
     let chosen = if new.explicit { new.id.to_string() } else { String::new() };
+    // An instance is part of the model that was asked for; the shared queue is not written, as before there were instances.
+    let instance = Some(new.job.queue.as_str()).filter(|queue| !queue.is_empty());
     let mut hasher = Sha256::new();
-    for part in [new.organization.to_string().as_str(), &new.object_key, &new.object_etag, options, &chosen] {
+    for part in [new.organization.to_string().as_str(), &new.object_key, &new.object_etag, options, &chosen].into_iter().chain(instance) {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }

@@ -20,11 +20,12 @@ TURN = itertools.count()
 
 
 def detect(case):
-    case.body = {"key": SEEDS["key"], "url": SEEDS["urls"][next(TURN) % len(SEEDS["urls"])]}
+    turn = next(TURN)
+    case.body = {"key": SEEDS["key"], "url": SEEDS["urls"][turn % len(SEEDS["urls"])], "model": SEEDS["models"][turn % len(SEEDS["models"])]}
 
 
 def query(case):
-    case.body = {"id": SEEDS["document"]}
+    case.body = {"id": SEEDS["document"]} | ({"key": SEEDS["key"]} if next(TURN) % 2 else {})
 
 
 def keyed(case):

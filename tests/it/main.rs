@@ -8,6 +8,7 @@
 mod accuracy;
 mod cli;
 mod crash;
+mod curl;
 mod detector;
 mod hostile;
 mod ops;

@@ -27,12 +27,15 @@ async fn seed(client: &Client) -> Value {
     for seed in 0..3 {
         uploads.push(client.upload("photo.png", pictures::png_of(&pictures::scene(64, 64, seed))).await);
     }
-    let judged = client.judge("castle.png", pictures::generated_png_of(&pictures::scene(96, 96, 1))).await;
-    let id = judged["id"].as_str().unwrap();
+    let id = client.judge("castle.png", pictures::generated_png_of(&pictures::scene(96, 96, 1))).await["id"].clone();
+    let id = id.as_str().unwrap();
+    // The organisation's pictures are secure: links are told to its key.
+    let judged = client.post("/query", &json!({ "id": id, "key": client.key })).await.ok();
     let empty = client.presign("photo.png").await;
     json!({
         "key": client.key,
         "urls": uploads.iter().map(Client::vendor_url).collect::<Vec<_>>(),
+        "models": ["generic", "sheerid", "lab/generic", "lab/sheerid"],
         "document": id,
         "heatmap": link_parameters(id, &judged["result_details"]["heatmap_url"]),
         "preview": link_parameters(id, &judged["preview_url"]),
@@ -56,8 +59,11 @@ fn tell(seen: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<&str> {
 // T14, T16
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_does_what_its_document_says() {
-    let app = TestApp::with(|config| config.security.link_seconds = 3600);
-    let client = app.client_of(crate::support::app::Org { metered: true, ..Default::default() }).await;
+    let app = TestApp::with(|config| {
+        config.security.link_seconds = 3600;
+        config.jobs.instances = vec!["lab".to_owned()];
+    });
+    let client = app.client_of(crate::support::app::Org { metered: true, set: "secure_assets = true", ..Default::default() }).await;
     let folder = tempfile::tempdir().unwrap();
     let Some(mut command) = python::program("schemathesis", folder.path()) else {
         return skip("schemathesis", "TOUCHSTONE_TEST_VENV is not set");

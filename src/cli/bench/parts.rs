@@ -8,7 +8,10 @@ use std::{
 use anyhow::Context;
 use bytes::Bytes;
 use serde::Serialize;
-use touchstone_core::{finding::Finding, submission::HeatmapStyle};
+use touchstone_core::{
+    finding::Finding,
+    submission::{HeatmapStyle, Profile},
+};
 use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier, fuse, heatmap, picture::Picture, preview};
 
 use super::order::median;
@@ -95,7 +98,7 @@ fn once(pipeline: &Pipeline, bytes: &Bytes, samples: &mut Samples) -> anyhow::Re
 
 /// The whole way of one picture as the worker goes it: verdict, heatmap, preview. The number of bytes drawn.
 pub(super) fn whole(pipeline: &Pipeline, bytes: Bytes) -> anyhow::Result<usize> {
-    let ask = Ask { heatmap: Heatmap::Always, always_classify: false };
+    let ask = Ask { heatmap: Heatmap::Always, always_classify: false, profile: Profile::Generic };
     let Judged { picture, patches, .. } = pipeline.judge(bytes, &ask)?;
     let patches = patches.context("the model gave no patches")?;
     let style = HeatmapStyle { overlay: true, normalized: true };

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use touchstone_core::submission::HeatmapStyle;
+use touchstone_core::submission::{HeatmapStyle, Profile};
 use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, heatmap};
 
 use super::row::Row;
@@ -15,7 +15,8 @@ pub(super) fn judge(pipeline: &Pipeline, candidate: &Candidate, heatmap: Option<
         return Row::failed(path, problem.clone());
     }
     // The model always speaks here: whoever runs this by hand wants to see what it says beside a record.
-    let ask = Ask { heatmap: if heatmap.is_some() { Heatmap::Always } else { Heatmap::Never }, always_classify: true };
+    let ask =
+        Ask { heatmap: if heatmap.is_some() { Heatmap::Always } else { Heatmap::Never }, always_classify: true, profile: Profile::Generic };
     let judged = files::read(path).and_then(|bytes| pipeline.judge(bytes.into(), &ask).map_err(|unjudged| unjudged.to_string()));
     match judged {
         Err(reason) => Row::failed(path, reason),

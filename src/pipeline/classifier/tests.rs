@@ -1,5 +1,7 @@
 //! Other shapes of models through the real runtime: two views of one network with heads, and a plain classifier.
 
+use touchstone_core::submission::Profile;
+
 use super::*;
 use crate::{
     Ask, Heatmap, Pipeline, Settings,
@@ -10,7 +12,7 @@ use crate::{
 const RED: [u8; 3] = [255, 0, 0];
 const BLUE: [u8; 3] = [0, 0, 255];
 const GREEN: [u8; 3] = [0, 255, 0];
-const ASK: Ask = Ask { heatmap: Heatmap::Always, always_classify: true };
+const ASK: Ask = Ask { heatmap: Heatmap::Always, always_classify: true, profile: Profile::Generic };
 
 fn of(model: &str) -> Settings {
     Settings { model: workspace("tests/fixtures/models").join(model), ..settings() }

@@ -102,6 +102,26 @@ fn an_answer_that_does_not_survive_a_delivery_is_unsure_and_says_which() {
     assert!(summary.contains("saved again as JPEG and") && summary.contains("smaller"), "{summary}");
 }
 
+// T4
+#[test]
+fn a_profile_judges_by_its_own_thresholds_and_the_verdict_names_it() {
+    let plain = Thresholds { ai: 0.5, unsure_low: 0.5, unsure_high: 0.5, near_low: None, near_high: None };
+    let judge = |of: &[Thresholds], profile| {
+        let (pipeline, _) = pretending(0.3, None, |card| {
+            card.thresholds = plain;
+            card.profiles = of.iter().map(|thresholds| (Profile::Sheerid, *thresholds)).collect();
+        });
+        let verdict = pipeline.judge(stripes(60), &Ask { profile, ..ASK }).expect("judged").verdict;
+        assert_eq!(verdict.profile, profile);
+        assert!((verdict.ai_likelihood - 62.2).abs() < 0.1, "the likelihood is the model's, whoever asks");
+        (verdict.label, verdict.unsure)
+    };
+    let stricter = Thresholds { ai: 0.7, unsure_low: 0.6, unsure_high: 0.8, ..plain };
+    assert_eq!(judge(&[stricter], Profile::Generic), (Label::AiGenerated, false));
+    assert_eq!(judge(&[stricter], Profile::Sheerid), (Label::Real, true));
+    assert_eq!(judge(&[], Profile::Sheerid), (Label::AiGenerated, false), "a card without the profile has one set for all");
+}
+
 // X2
 #[test]
 fn an_answer_that_holds_is_not_unsure() {
@@ -119,7 +139,7 @@ fn only_an_answer_near_the_threshold_that_decides_is_put_to_the_test() {
         assert_eq!(unstable(&pipeline.judge(bytes, ask).expect("judged")), None);
         calls.load(Ordering::SeqCst)
     };
-    let never = Ask { heatmap: Heatmap::Never, always_classify: true };
+    let never = Ask { heatmap: Heatmap::Never, always_classify: true, profile: Profile::Generic };
     assert_eq!(calls(stripes(60), &never, |_| ()), 1, "the card names no range");
     assert_eq!(calls(stripes(60), &never, |card| (card.thresholds.near_low, card.thresholds.near_high) = (Some(0.45), Some(0.55))), 1);
     assert_eq!(calls(generated_by_record(), &never, near), 1, "a record decided");

@@ -11,7 +11,7 @@ use touchstone_core::{finding, verdict::Label};
 const RED: [u8; 3] = [255, 0, 0];
 const BLUE: [u8; 3] = [0, 0, 255];
 const GREY: [u8; 3] = [128, 128, 128];
-pub(super) const ASK: Ask = Ask { heatmap: Heatmap::WhenSuspicious, always_classify: false };
+pub(super) const ASK: Ask = Ask { heatmap: Heatmap::WhenSuspicious, always_classify: false, profile: Profile::Generic };
 
 fn pipeline() -> Pipeline {
     Pipeline::open(&settings()).expect("the tiny model opens")
@@ -80,7 +80,9 @@ fn the_model_runs_for_the_map_alone_where_a_record_decided() {
 
 #[test]
 fn the_model_speaks_without_weight_where_it_was_asked_anyway() {
-    let judged = pipeline().judge(generated_by_record(), &Ask { heatmap: Heatmap::Never, always_classify: true }).expect("judged");
+    let judged = pipeline()
+        .judge(generated_by_record(), &Ask { heatmap: Heatmap::Never, always_classify: true, profile: Profile::Generic })
+        .expect("judged");
     let signal = judged.verdict.signals().find(|signal| signal.code == classifier::PIXEL_MODEL).expect("it spoke");
     assert_eq!((signal.weight, judged.verdict.detection_step()), (0.0, 1));
     assert!(signal.score.is_some());

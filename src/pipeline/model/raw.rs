@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
-use touchstone_core::verdict::ModelName;
+use touchstone_core::{submission::Profile, verdict::ModelName};
 
 use super::{Bucket, Calibration, Cut, Heads, ModelCard, OTHER, Thresholds, View, features, raw_view::RawView};
 use crate::region::Edits;
@@ -24,6 +24,8 @@ pub(super) struct Card {
     heads: RawHeads,
     calibration: RawCalibration,
     thresholds: Thresholds,
+    #[serde(default)]
+    profiles: BTreeMap<Profile, Thresholds>,
     edits: Option<Edits>,
     #[serde(default)]
     training: toml::Table,
@@ -60,7 +62,8 @@ impl Card {
         if self.positive != "ai" {
             return Err(format!("positive = \"{}\" is not supported; logits must grow with \"ai\"", self.positive));
         }
-        check_thresholds(self.thresholds)?;
+        check_thresholds("[thresholds]", self.thresholds)?;
+        check_profiles(&self.profiles)?;
         self.edits.map_or(Ok(()), check_edits)?;
         let heads = self.heads.check()?;
         let views = self.view.into_iter().map(|view| view.check(&heads)).collect::<Result<Vec<_>, _>>()?;
@@ -77,6 +80,7 @@ impl Card {
             views,
             heads,
             thresholds: self.thresholds,
+            profiles: self.profiles,
             edits: self.edits,
             training: self.training,
             measured: self.measured,
@@ -121,16 +125,23 @@ fn check_views(views: &[View], heads: &Heads) -> Result<(), String> {
     }
 }
 
-fn check_thresholds(thresholds: Thresholds) -> Result<(), String> {
+fn check_thresholds(place: &str, thresholds: Thresholds) -> Result<(), String> {
     let Thresholds { ai, unsure_low, unsure_high, near_low, near_high } = thresholds;
     if !(0.0 <= unsure_low && unsure_low <= ai && ai <= unsure_high && unsure_high <= 1.0) {
-        return Err(format!("[thresholds] must rise from 0 to 1 as unsure_low ≤ ai ≤ unsure_high, not {unsure_low}, {ai}, {unsure_high}"));
+        return Err(format!("{place} must rise from 0 to 1 as unsure_low ≤ ai ≤ unsure_high, not {unsure_low}, {ai}, {unsure_high}"));
     }
     match (near_low, near_high) {
         (None, None) => Ok(()),
         (Some(low), Some(high)) if 0.0 <= low && low <= ai && ai <= high && high <= 1.0 => Ok(()),
-        _ => Err("[thresholds] needs both near_low and near_high, rising from 0 over ai to 1, or neither".into()),
+        _ => Err(format!("{place} needs both near_low and near_high, rising from 0 over ai to 1, or neither")),
     }
+}
+
+fn check_profiles(profiles: &BTreeMap<Profile, Thresholds>) -> Result<(), String> {
+    if profiles.contains_key(&Profile::Generic) {
+        return Err("[profiles] holds generic, whose thresholds are [thresholds]".into());
+    }
+    profiles.iter().try_for_each(|(profile, thresholds)| check_thresholds(&format!("[profiles.{}]", profile.name()), *thresholds))
 }
 
 fn check_edits(edits: Edits) -> Result<(), String> {

@@ -273,3 +273,17 @@ fn a_card_may_say_when_a_region_means_an_edit() {
     assert_eq!(parse(&text).expect("right").edits, Some(crate::region::Edits { contrast: 3.0, inside: 0.5, outside: -0.5 }));
     assert_eq!(parse(CARD).expect("right").edits, None);
 }
+
+// T4
+#[test]
+fn a_card_may_hold_thresholds_for_a_profile() {
+    let with = |profile: &str| {
+        parse(&CARD.replace("[training]", &format!("[profiles.{profile}]\nai = 0.5\nunsure_low = 0.3\nunsure_high = 0.7\n[training]")))
+    };
+    let card = with("sheerid").expect("a card");
+    assert_eq!((card.thresholds_of(Profile::Sheerid).unsure_low, card.thresholds_of(Profile::Generic).unsure_low), (0.3, 0.4));
+    let without = parse(CARD).expect("a card");
+    assert_eq!(without.thresholds_of(Profile::Sheerid), without.thresholds_of(Profile::Generic));
+    assert!(with("generic").is_err_and(|reason| reason.contains("[profiles] holds generic")));
+    assert!(with("passports").is_err_and(|reason| reason.contains("passports")));
+}

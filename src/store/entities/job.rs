@@ -12,6 +12,7 @@ pub struct Model {
     pub payload: String,
     pub organization_id: Uuid,
     pub lane: i32,
+    pub queue: String,
     pub run_at: i64,
     pub attempts: i32,
     pub lease_until: Option<i64>,

@@ -12,6 +12,7 @@ pub struct Model {
     pub metered: bool,
     pub private_queries: bool,
     pub heatmap_for_real: bool,
+    pub secure_assets: bool,
     pub stripe_customer_id: Option<String>,
     pub created_at: i64,
 }

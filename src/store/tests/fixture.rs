@@ -10,7 +10,7 @@ use touchstone_core::{
     job::{Lane, NewJob},
     media::Format,
     organization::Dialect,
-    submission::Options,
+    submission::{Options, Profile},
     time::Timestamp,
     verdict::{ImageFacts, Label, ModelName, Verdict},
 };
@@ -103,7 +103,7 @@ impl Fixture {
     }
 
     pub(super) async fn claim(&self, worker: &str, limit: u32, lease: Duration) -> Vec<ClaimedJob> {
-        self.store.claim(Claim { worker, names: &[NAME], limit, permits: limit, lease }).await.expect("claim")
+        self.store.claim(Claim { worker, names: &[NAME], queues: None, limit, permits: limit, lease }).await.expect("claim")
     }
 
     pub(super) async fn claim_one(&self) -> ClaimedJob {
@@ -138,7 +138,7 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
         organization,
         object_key: object_key.to_owned(),
         object_etag: "e1".into(),
-        options: Options { preview: true, heatmap: None, analysis: false },
+        options: Options { preview: true, heatmap: None, analysis: false, profile: Profile::Generic },
         replay_window: MINUTE,
         cost: 1,
         test: false,
@@ -149,6 +149,7 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
             payload: serde_json::json!({ "document": id }),
             organization,
             lane: Lane::Interactive,
+            queue: String::new(),
             run_at: Timestamp::now(),
         },
     }
@@ -164,6 +165,7 @@ pub(super) fn verdict() -> Verdict {
         findings: Vec::new(),
         image: ImageFacts { format: Format::Png, width: 4, height: 3, frames: 1, bytes: 2048, sha256: "00".repeat(32) },
         model: ModelName { name: "m".into(), version: "1".into() },
+        profile: Profile::Generic,
         attribution: Vec::new(),
         kind: Vec::new(),
     }

@@ -17,6 +17,7 @@ on_every_database!(
     a_failed_try_comes_back_when_it_is_due_and_a_put_back_one_at_once,
     after_the_last_try_the_document_fails_and_the_job_is_kept_aside,
     claims_go_round_the_organisations,
+    a_worker_claims_from_the_queues_it_serves,
     eight_workers_at_once_never_get_the_same_job,
     a_lease_has_one_holder_until_it_lapses,
     queueing_wakes_the_worker_of_this_process,
@@ -100,13 +101,44 @@ async fn claims_go_round_the_organisations(f: Fixture) {
 
     let first = f.claim("w", 1, MINUTE).await.pop().expect("a job");
     assert_eq!(first.payload["document"], serde_json::json!(watched), "somebody waits for it");
-    let four = Claim { worker: "four", names: &[NAME], limit: 4, permits: 4, lease: MINUTE };
+    let four = Claim { worker: "four", names: &[NAME], queues: None, limit: 4, permits: 4, lease: MINUTE };
     let next: Vec<_> = f.store.claim(four).await.expect("claim").into_iter().map(|job| job.organization).collect();
     assert_eq!(next, [flood, drop, flood, flood], "round, and no permit idles when only one waits");
     f.submitted(drop).await;
     // It holds three of four permits: while others wait it gets no more.
     let one = f.store.claim(Claim { limit: 1, ..four }).await.expect("claim").pop().expect("a job");
     assert_eq!(one.organization, drop);
+}
+
+// T4
+async fn a_worker_claims_from_the_queues_it_serves(f: Fixture) {
+    let (flood, drop) = (f.organization(20, 0).await, f.organization(20, 0).await);
+    let submit = async |organization, queue: &str, most| {
+        let mut new = document(organization, &f.upload(organization).await);
+        new.job.queue = queue.to_owned();
+        f.store.submit(new, most).await.expect("submit")
+    };
+    // More than one claim looks at, all for an instance that nobody serves.
+    for _ in 0..6 {
+        assert!(matches!(submit(flood, "away", 6).await, Submitted::Created(_)));
+    }
+    assert_eq!(submit(drop, "away", 6).await, Submitted::Busy, "its own queue is full");
+    for organization in [flood, flood, flood, drop] {
+        assert!(matches!(submit(organization, "", 6).await, Submitted::Created(_)), "the others are not");
+    }
+    let queues = ["".to_owned(), "here".to_owned()];
+    let shared = Claim { worker: "shared", names: &[NAME], queues: Some(&queues), limit: 2, permits: 4, lease: MINUTE };
+    let claim = async |wanted| f.store.claim(wanted).await.expect("claim").iter().map(|job| job.organization).collect::<Vec<_>>();
+    assert_eq!(claim(shared).await, [flood, drop], "round the organisations, as ever");
+    assert_eq!(claim(shared).await, [flood, flood]);
+    assert_eq!(claim(shared).await, []);
+    let away = ["away".to_owned()];
+    assert_eq!(claim(Claim { worker: "away", queues: Some(&away), ..shared }).await.len(), 2);
+    assert_eq!(
+        claim(Claim { worker: "all", queues: None, limit: 9, ..shared }).await.len(),
+        4,
+        "whoever serves every queue finds the rest"
+    );
 }
 
 async fn eight_workers_at_once_never_get_the_same_job(f: Fixture) {
@@ -120,7 +152,7 @@ async fn eight_workers_at_once_never_get_the_same_job(f: Fixture) {
             tokio::spawn(async move {
                 let (worker, mut mine) = (format!("w{n}"), Vec::new());
                 loop {
-                    let claim = Claim { worker: &worker, names: &[NAME], limit: 3, permits: 3, lease: MINUTE };
+                    let claim = Claim { worker: &worker, names: &[NAME], queues: None, limit: 3, permits: 3, lease: MINUTE };
                     let jobs = store.claim(claim).await.expect("claim");
                     // Another node's unfinished claim hides jobs for a moment only.
                     if jobs.is_empty() {

@@ -189,22 +189,6 @@ async fn wrong_types_and_bodies_that_are_no_object_are_unprocessable() {
     }
 }
 
-// T4
-#[tokio::test]
-async fn an_unknown_model_or_instance_is_refused_by_name() {
-    let app = TestApp::spawn();
-    let client = app.client().await;
-    let upload = client.upload("photo.jpg", pictures::jpeg(1)).await;
-    let ask = |model: &str| client.detect(json!({ "url": Client::vendor_url(&upload), "model": model }));
-    let detail = ask("midjourney-hunter").await.refused(400, "Unknown model");
-    assert!(detail.contains("midjourney-hunter") && detail.contains("generic"), "{detail}");
-    let detail = ask("my-instance/generic").await.refused(400, "Invalid instance_id");
-    assert!(detail.contains("my-instance"), "{detail}");
-    let id = ask("generic").await.ok()["id"].as_str().unwrap().to_owned();
-    client.settle(&id).await;
-    assert_eq!(client.credits().await, 99);
-}
-
 // T15
 #[tokio::test]
 async fn the_bytes_must_be_what_the_extension_says() {

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod forge;
+pub(crate) mod node;
 pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod python;

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use toml_edit::DocumentMut;
-use touchstone_pipeline::model::ModelCard;
+use touchstone_pipeline::model::{ModelCard, Thresholds};
 
 use super::{figures::Measured, markdown, plots, report::Report, save};
 
@@ -67,12 +67,18 @@ fn page(card: &ModelCard, report: &Report) -> String {
         ("unsure", format!("{:.3} to {:.3}", thresholds.unsure_low, thresholds.unsure_high)),
         ("looked at again, saved and smaller, and unsure if that flips it", near),
     ];
+    let profiles = card.profiles.iter().map(|(profile, Thresholds { ai, unsure_low, unsure_high, .. })| {
+        (
+            format!("profile {}, by a rule and not measured", profile.name()),
+            format!("AI from {ai:.3}, unsure {unsure_low:.3} to {unsure_high:.3}"),
+        )
+    });
     let list =
         |facts: Vec<(String, String)>| facts.iter().map(|(fact, value)| format!("- **{fact}**: {value}")).collect::<Vec<_>>().join("\n");
     let mut parts = vec![
         format!("# {}\n\n{summary}", name.name),
         "Written by `touchstone bench accuracy --card`; change `model.toml` or measure again, not this file.".to_owned(),
-        list(facts.into_iter().map(|(fact, value)| (fact.to_owned(), value)).collect()),
+        list(facts.into_iter().map(|(fact, value)| (fact.to_owned(), value)).chain(profiles).collect()),
     ];
     if !card.training.is_empty() {
         let told = card.training.iter().filter_map(|(fact, value)| Some((fact.replace('_', " "), told(value)?)));

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
-use touchstone_core::verdict::{Label, Share};
+use touchstone_core::{
+    submission::Profile,
+    verdict::{Label, Share},
+};
 use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier::Seen, picture::Picture, probe};
 
 use super::{
@@ -131,7 +134,7 @@ impl Plan<'_> {
 
     /// The verdict, and what the pixels alone say.
     fn judge(&self, bytes: Bytes) -> Result<(Judged, Opinion), String> {
-        let ask = Ask { heatmap: Heatmap::Never, always_classify: true };
+        let ask = Ask { heatmap: Heatmap::Never, always_classify: true, profile: Profile::Generic };
         let judged = self.pipeline.judge(bytes, &ask).map_err(|error| error.to_string())?;
         let seen = judged.seen.as_ref().ok_or("The model did not look.")?;
         let pixels = self.pixels(&judged, seen);

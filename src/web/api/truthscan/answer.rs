@@ -57,7 +57,8 @@ const fn progress(status: DocumentStatus) -> Progress {
 
 const fn picture_status(status: AssetStatus) -> Option<PictureStatus> {
     match status {
-        AssetStatus::None => None,
+        // There is nothing to fetch any more, either.
+        AssetStatus::None | AssetStatus::Removed => None,
         AssetStatus::Pending => Some(PictureStatus::Pending),
         AssetStatus::Ready => Some(PictureStatus::Ready),
         AssetStatus::Failed => Some(PictureStatus::Failed),
@@ -81,6 +82,7 @@ fn details(verdict: &Verdict) -> ResultDetails {
         signals: verdict.signals().map(signal).collect(),
         stages: verdict.findings.iter().map(stage).collect(),
         model: Some(ModelAnswer { name: verdict.model.name.clone(), version: verdict.model.version.clone() }),
+        profile: Some(verdict.profile.name()),
         image: Some(image(verdict)),
         ..ResultDetails::default()
     }

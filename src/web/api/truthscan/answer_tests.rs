@@ -7,7 +7,7 @@ use touchstone_core::{
     ids::{DocumentId, OrganizationId},
     media::Format,
     organization::{Dialect, Organization},
-    submission::Options,
+    submission::{Options, Profile},
     time::Timestamp,
     verdict::{ImageFacts, ModelName},
 };
@@ -34,6 +34,7 @@ fn verdict(label: Label, decided_by: Stage, findings: Vec<Finding>) -> Verdict {
         findings,
         image: ImageFacts { format: Format::Jpeg, width: 640, height: 480, frames: 1, bytes: 5000, sha256: "00".into() },
         model: ModelName { name: "touchstone-2".into(), version: "1.0".into() },
+        profile: Profile::Sheerid,
         attribution: Vec::new(),
         kind: Vec::new(),
     }
@@ -50,10 +51,11 @@ fn document(status: DocumentStatus, verdict: Option<Verdict>) -> DocumentRecord 
             metered: false,
             private_queries: false,
             heatmap_for_real: false,
+            secure_assets: false,
         },
         object_key: "uploads/x".into(),
         object_etag: "e".into(),
-        options: Options { preview: true, heatmap: None, analysis: true },
+        options: Options { preview: true, heatmap: None, analysis: true, profile: Profile::Generic },
         test: false,
         email: Some("somebody@example.org".into()),
         user_agent: Some("agent".into()),
@@ -111,6 +113,7 @@ fn the_model_speaks_when_it_settled_the_question() {
     assert_eq!(details["metadata_basic_source"], "null");
     assert_eq!(details["synthid"], Value::Null);
     assert_eq!(details["is_valid"], true);
+    assert_eq!(details["profile"], "sheerid", "T4: whoever reads it knows whose thresholds judged");
 }
 
 #[test]

@@ -23,6 +23,9 @@ use crate::{
 /// The header that says how far a heatmap has come.
 const HEATMAP_STATUS: &str = "X-Heatmap-Status";
 
+/// A picture needs nothing and may do nothing, also when it is opened as a page.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox";
+
 /// Who asks.
 #[derive(ToSchema)]
 #[schema(as = AssetRequest)]
@@ -195,17 +198,24 @@ fn undrawn(id: DocumentId, asset: Asset) -> Result<HttpResponse, Failure> {
     }
 }
 
+/// What we draw: type, extension, and whether a browser may show it.
+const DRAWN: [(&str, &str, &str); 3] = [("image/png", "png", "inline"), ("image/jpeg", "jpg", "inline"), ("image/webp", "webp", "inline")];
+
+/// What we never draw: whatever the record calls it, it is handed over as bytes to be saved, never as a page or an SVG.
+const UNKNOWN: (&str, &str, &str) = ("application/octet-stream", "bin", "attachment");
+
 /// The bytes, so that no browser does anything with them but show them.
 fn picture(id: DocumentId, asset: Asset, bytes: bytes::Bytes, content_type: &str) -> HttpResponse {
-    let extension = content_type.rsplit('/').next().unwrap_or("bin").replace("jpeg", "jpg");
+    let known = DRAWN.into_iter().find(|(drawn, ..)| *drawn == content_type);
+    let (content_type, extension, disposition) = known.unwrap_or(UNKNOWN);
     let mut response = HttpResponse::Ok();
     if asset == Asset::Heatmap {
         response.insert_header((HEATMAP_STATUS, "ready"));
     }
     response
         .insert_header((header::CONTENT_TYPE, content_type))
-        .insert_header((header::CONTENT_DISPOSITION, format!("inline; filename=\"{}-{id}.{extension}\"", name(asset))))
-        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
+        .insert_header((header::CONTENT_DISPOSITION, format!("{disposition}; filename=\"{}-{id}.{extension}\"", name(asset))))
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .insert_header((header::CACHE_CONTROL, "private, max-age=600"))
         .body(bytes)
 }
@@ -265,6 +275,23 @@ mod tests {
             assert_eq!((status, header), (404, None), "{body}");
             assert_eq!(body["detail"].as_str().expect("a sentence").contains("generate_preview"), blamed, "{body}");
             assert_eq!(body["detail"].as_str().expect("a sentence").contains("could not be drawn"), !blamed, "{body}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_record_calls_it_only_what_we_draw_is_shown() {
+        // T10
+        for (stored, served, disposition) in [
+            ("image/png", "image/png", "inline; filename=\"heatmap-"),
+            ("image/svg+xml", "application/octet-stream", "attachment; "),
+            ("text/html", "application/octet-stream", "attachment; "),
+            ("IMAGE/PNG; x", "application/octet-stream", "attachment; "),
+        ] {
+            let response = picture(DocumentId::random(), Asset::Heatmap, bytes::Bytes::new(), stored);
+            let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            assert_eq!(header(header::CONTENT_TYPE), served);
+            assert!(header(header::CONTENT_DISPOSITION).starts_with(disposition), "{stored}");
+            assert!(header(header::CONTENT_SECURITY_POLICY).contains("sandbox"), "{stored}");
         }
     }
 

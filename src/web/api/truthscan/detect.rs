@@ -10,7 +10,7 @@ use touchstone_core::{
     ids::DocumentId,
     organization::Dialect,
     refusal::Refusal,
-    submission::{HeatmapStyle, Options, Submission, check_model},
+    submission::{HeatmapStyle, Options, Profile, Submission},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -46,7 +46,8 @@ pub(crate) struct DetectBody {
     generate_heatmap_normalized: Option<bool>,
     /// Write an analysis; true when left out.
     generate_analysis_details: Option<bool>,
-    /// `generic`.
+    /// `generic` (also when left out), `sheerid` (documents and identity cards: more is said to be unsure), or either behind the
+    /// name of an instance and a slash, to be judged by that instance alone.
     #[schema(example = "generic")]
     model: Option<String>,
     /// Accepted, without effect.
@@ -88,14 +89,15 @@ pub(crate) async fn detect(site: Data<Site>, request: HttpRequest, _: TakesJson,
     let body = read(json(&site, payload).await?)?;
     let key = require_either_key(body.key.clone(), header_key(&request))?;
     let caller = site.caller(key, asker(&site, &request)).await?;
-    body.model.as_deref().map_or(Ok(()), check_model)?;
+    let route = site.pure_road().route(body.model.as_deref())?;
     if body.email.as_deref().is_some_and(|email| email.trim().is_empty()) {
         return Err(Refusal::EmptyEmail.into());
     }
     let submission = Submission {
         object_key: site.pure_road().object_key(&body.url)?,
         id: body.id.map(DocumentId),
-        options: options(&body, caller.organization.dialect),
+        options: options(&body, caller.organization.dialect, route.profile),
+        queue: route.queue,
         email: body.email.as_deref().map(shorten),
         user_agent: body.user_agent.as_deref().map(shorten),
         caller,
@@ -137,7 +139,7 @@ fn shorten(text: &str) -> String {
     text.chars().take(300).collect()
 }
 
-fn options(body: &DetectBody, dialect: Dialect) -> Options {
+fn options(body: &DetectBody, dialect: Dialect, profile: Profile) -> Options {
     let style = HeatmapStyle {
         overlay: body.generate_heatmap_overlayed.unwrap_or(true),
         normalized: body.generate_heatmap_normalized.unwrap_or(true),
@@ -146,6 +148,7 @@ fn options(body: &DetectBody, dialect: Dialect) -> Options {
         preview: body.generate_preview.unwrap_or(dialect.previews_by_default()),
         heatmap: body.generate_heatmap.unwrap_or(true).then_some(style),
         analysis: body.generate_analysis_details.unwrap_or(true),
+        profile,
     }
 }
 
@@ -156,6 +159,8 @@ mod tests {
 
     use super::*;
 
+    const GENERIC: Profile = Profile::Generic;
+
     fn read_json(body: &Value) -> Result<DetectBody, Failure> {
         read(Fields::parse(body.to_string().as_bytes()).expect("an object"))
     }
@@ -165,9 +170,9 @@ mod tests {
         // T3, U2
         let body = read_json(&json!({"key": "k", "url": "u", "unheard_of": {"a": 1}})).expect("read");
         let style = HeatmapStyle { overlay: true, normalized: true };
-        let expected = Options { preview: true, heatmap: Some(style), analysis: true };
-        assert_eq!(options(&body, Dialect::Truthscan), expected);
-        assert_eq!(options(&body, Dialect::Undetectable), Options { preview: false, ..expected });
+        let expected = Options { preview: true, heatmap: Some(style), analysis: true, profile: GENERIC };
+        assert_eq!(options(&body, Dialect::Truthscan, GENERIC), expected);
+        assert_eq!(options(&body, Dialect::Undetectable, GENERIC), Options { preview: false, ..expected });
     }
 
     #[test]
@@ -178,9 +183,10 @@ mod tests {
         });
         let style = HeatmapStyle { overlay: false, normalized: false };
         let body = read_json(&sent).expect("read");
-        assert_eq!(options(&body, Dialect::Truthscan), Options { preview: false, heatmap: Some(style), analysis: false });
+        let expected = Options { preview: false, heatmap: Some(style), analysis: false, profile: GENERIC };
+        assert_eq!(options(&body, Dialect::Truthscan, GENERIC), expected);
         let none = read_json(&json!({"url": "u", "generate_heatmap": false})).expect("read");
-        assert_eq!(options(&none, Dialect::Truthscan).heatmap, None);
+        assert_eq!(options(&none, Dialect::Truthscan, GENERIC).heatmap, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Json, Payload},
 };
 use secrecy::SecretString;
-use touchstone_core::ids::DocumentId;
+use touchstone_core::{ids::DocumentId, organization::Organization, refusal::Refusal};
 use touchstone_moderation::DocumentRecord;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -26,7 +26,8 @@ pub(crate) struct QueryBody {
     /// From `/detect`.
     #[schema(example = "77565038-9e3d-4e6a-8c80-e20785be5ee9")]
     id: Uuid,
-    /// Only needed for organisations whose queries are private; may come in the `apikey` header instead.
+    /// The owner's key, needed only where the organisation's queries are private, or its pictures secure: then links to them are
+    /// given to nobody else. May come in the `apikey` header instead.
     #[schema(value_type = Option<String>)]
     key: Option<SecretString>,
 }
@@ -39,7 +40,7 @@ pub(crate) struct QueryBody {
     path = "/query",
     tag = "Detection",
     operation_id = "query",
-    params(("apikey" = Option<String>, Header, nullable = false, description = "Only for organisations whose queries are private.")),
+    params(("apikey" = Option<String>, Header, nullable = false, description = "Only where the organisation's queries are private or its pictures secure.")),
     request_body = QueryBody,
     responses((status = 200, description = "The document, or null", body = Option<QueryAnswer>, content_type = "application/json"), Forbidden, Bodied, Everywhere)
 )]
@@ -56,10 +57,15 @@ pub(crate) async fn query(
     let id = DocumentId(body.id);
     let found = site.road(|road| async move { road.document(id).await }).await?;
     let Some(document) = found else { return Ok(Json(None)) };
-    if document.organization.private_queries && !is_owners(&site, &document, key, asker).await? {
+    let Organization { private_queries, secure_assets, .. } = document.organization;
+    let is_owners = (private_queries || secure_assets) && is_owners(&site, &document, key, asker).await?;
+    if private_queries && !is_owners {
         return Ok(Json(None));
     }
-    Ok(Json(Some(answer::of(&document, |asset| site.pure_road().asset_url(id, asset)))))
+    let road = site.pure_road();
+    // T10: a link that opens a secure picture is told to nobody but its owner.
+    let link = |asset| if secure_assets && !is_owners { road.asset_address(id, asset) } else { road.asset_url(id, asset) };
+    Ok(Json(Some(answer::of(&document, link))))
 }
 
 /// Whether the key is the document's own organisation's. A key that is none is like no key: what is private stays unknown.
@@ -67,7 +73,7 @@ async fn is_owners(site: &Site, document: &DocumentRecord, key: Option<SecretStr
     let Some(key) = key else { return Ok(false) };
     match site.authenticate(key, asker).await {
         Ok(caller) => Ok(caller.organization.id == document.organization.id),
-        Err(Failure::Refusal(touchstone_core::refusal::Refusal::VerificationFailed)) => Ok(false),
+        Err(Failure::Refusal(Refusal::VerificationFailed)) => Ok(false),
         Err(other) => Err(other),
     }
 }

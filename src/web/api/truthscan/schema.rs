@@ -53,7 +53,8 @@ pub(crate) struct QueryAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) result_details: Option<ResultDetails>,
-    /// A short-lived link to the preview, once there is one.
+    /// A short-lived link to the preview, once there is one. Bare, where the organisation's pictures are secure and its key did not
+    /// come along: POST there with the key.
     #[schema(example = "http://127.0.0.1:8080/preview/77565038-9e3d-4e6a-8c80-e20785be5ee9?expires=1767225600&signature=00ff")]
     pub(crate) preview_url: Option<String>,
     /// Why it failed. Only there when it did.
@@ -95,7 +96,8 @@ pub(crate) struct ResultDetails {
     pub(crate) warnings: Vec<WarningAnswer>,
     /// How far the heatmap has come; null when none is made.
     pub(crate) heatmap_status: Option<PictureStatus>,
-    /// A short-lived link to the heatmap, once it is ready.
+    /// A short-lived link to the heatmap, once it is ready. Bare, where the organisation's pictures are secure and its key did not
+    /// come along: POST there with the key.
     pub(crate) heatmap_url: Option<String>,
     /// `skipped`, or null when no analysis was asked for.
     #[schema(example = "skipped")]
@@ -119,6 +121,9 @@ pub(crate) struct ResultDetails {
     pub(crate) stages: Vec<StageAnswer>,
     /// Which weights judged.
     pub(crate) model: Option<ModelAnswer>,
+    /// Whose thresholds judged: `generic` or `sheerid`.
+    #[schema(example = "generic")]
+    pub(crate) profile: Option<&'static str>,
     /// What was judged.
     pub(crate) image: Option<ImageAnswer>,
 }

@@ -1,0 +1,310 @@
+//! T5, T10, T16: nobody reaches what is another's. Every route, asked by its owner, by another organisation, with a key that is none,
+//! with a revoked one and with none at all, about organisations of every setting.
+//!
+//! [`MATRIX`] is the whole of it: a new route is one line there, and a route that is not there fails the test.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Client, TestApp, app::Org, eventually, pictures, root};
+
+/// What a route names, and so whom it serves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Names {
+    /// Nothing of anybody's: everybody gets the same status.
+    Nothing,
+    /// The key's own organisation.
+    Key,
+    /// An upload of this file name, in the body's `url`. Another's is answered as one that does not exist.
+    Upload(&'static str),
+    /// A document in the path, which takes its owner's key.
+    Picture,
+    /// A document in the body's `id`, which is a capability unless the organisation's queries are private.
+    Document,
+    /// What a signed link names: no key opens it, and no link opens anything else.
+    Link,
+}
+use Names::{Document, Key, Link, Nothing, Picture, Upload};
+
+const MATRIX: &[(&str, &str, Names)] = &[
+    ("GET", "/", Nothing),
+    ("POST", "/try", Nothing),
+    ("GET", "/get-presigned-url", Key),
+    ("PUT", "/blobs/uploads/{name}", Link),
+    ("PUT", "/uploads/{name}", Link),
+    ("PUT", "/blobs/{path:.*}", Nothing),
+    ("PUT", "/uploads/{path:.*}", Nothing),
+    ("POST", "/detect", Upload("photo.jpg")),
+    ("POST", "/query", Document),
+    ("GET", "/heatmap/{id}", Link),
+    ("POST", "/heatmap/{id}", Picture),
+    ("GET", "/preview/{id}", Link),
+    ("POST", "/preview/{id}", Picture),
+    ("GET", "/check-user-credits", Key),
+    ("GET", "/health", Nothing),
+    ("GET", "/metrics", Nothing),
+    ("GET", "/help", Nothing),
+    ("GET", "/openapi.json", Nothing),
+    ("GET", "/docs", Nothing),
+    ("GET", "/docs/{file:.*}", Nothing),
+];
+
+/// Who asks, from strangers to the owner: what strangers did must not have changed anything for the owner.
+const ASKERS: [&str; 5] = ["nobody", "an unknown key", "a revoked key", "another organisation", "the owner"];
+
+/// Where a key is sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Via {
+    Body,
+    Header,
+}
+
+/// An organisation with one of everything.
+struct Owner {
+    client: Client,
+    private: bool,
+    secure: bool,
+    revoked: String,
+    document: String,
+    /// The paths of its uploads.
+    uploads: Vec<String>,
+    /// Signed links, by the first part of their path.
+    links: Vec<String>,
+}
+
+/// An archive without entries, with a comment so that it is large enough: whoever may see it is told that nothing is in it.
+fn empty_zip() -> Vec<u8> {
+    let comment = vec![b' '; 2000];
+    [&b"PK\x05\x06"[..], &[0; 16], &u16::try_from(comment.len()).unwrap().to_le_bytes(), &comment].concat()
+}
+
+impl Owner {
+    async fn make(app: &TestApp, private: bool, secure: bool, credits: i64) -> Self {
+        let set = match (private, secure) {
+            (false, false) => "heatmap_for_real = true",
+            (false, true) => "heatmap_for_real = true, secure_assets = true",
+            (true, false) => "heatmap_for_real = true, private_queries = true",
+            (true, true) => "heatmap_for_real = true, private_queries = true, secure_assets = true",
+        };
+        let credits = touchstone_core::credit::Credits { base: credits, boost: 0 };
+        let client = app.client_of(Org { set, credits, ..Org::default() }).await;
+        let photo = client.upload("photo.jpg", pictures::jpeg(1)).await;
+        let zip = client.upload("photos.zip", empty_zip()).await;
+        let document = client.detect_upload(&photo, json!({})).await;
+        let seen = eventually("the verdict and its pictures", Duration::from_secs(60), || async {
+            let seen = client.post("/query", &json!({ "id": document, "key": client.key })).await.ok();
+            (seen["result_details"]["heatmap_status"] == "ready" && seen["preview_url"].is_string()).then_some(seen)
+        })
+        .await;
+        let links = [&seen["result_details"]["heatmap_url"], &seen["preview_url"]].map(|url| url.as_str().unwrap().to_owned());
+        let put = client.presign("spare.jpg").await.url;
+        let store = app.store().await;
+        let (id, revoked) = store.create_key(client.organization.parse().unwrap(), false).await.unwrap();
+        assert!(store.revoke_key(id).await.unwrap());
+        Self {
+            private,
+            secure,
+            revoked: secrecy::ExposeSecret::expose_secret(&revoked).to_owned(),
+            document,
+            uploads: vec![photo.path, zip.path],
+            links: links.into_iter().chain([put]).collect(),
+            client,
+        }
+    }
+
+    fn key<'a>(&'a self, asker: &str, other: &'a Self) -> Option<&'a str> {
+        match asker {
+            "nobody" => None,
+            "an unknown key" => Some("aidet_live_sk_of_nobody"),
+            "a revoked key" => Some(&self.revoked),
+            "another organisation" => Some(&other.client.key),
+            _ => Some(&self.client.key),
+        }
+    }
+
+    fn upload(&self, file: &str) -> &str {
+        self.uploads.iter().find(|path| path.ends_with(file)).unwrap()
+    }
+
+    /// What the route's link carries: the last part of its path, and its query.
+    fn link(&self, path: &str) -> (&str, &str) {
+        let door = path.split('/').nth(1).unwrap();
+        let door = if door == "uploads" { "blobs" } else { door };
+        let link = self.links.iter().find(|link| link.contains(&format!("/{door}/"))).unwrap();
+        let (place, query) = link.split_once('?').unwrap();
+        (place.rsplit('/').next().unwrap(), query)
+    }
+
+    /// One request with a key, or with none.
+    async fn ask(&self, method: &str, path: &str, mut body: Option<Value>, key: Option<&str>, via: Via) -> Answer {
+        let mut request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), path);
+        if let (Some(key), Some(body), Via::Body) = (key, &mut body, via) {
+            body["key"] = json!(key);
+        } else if let Some(key) = key {
+            request = request.header("apikey", key);
+        }
+        request = match (method, body) {
+            (_, Some(body)) => request.json(&body),
+            ("PUT", None) => request.header("content-type", "image/jpeg").body(pictures::jpeg(2)),
+            (_, None) => request,
+        };
+        self.client.send(request).await
+    }
+}
+
+/// A pattern with its only parameter filled in.
+fn filled(pattern: &str, with: &str) -> String {
+    match pattern.split_once('{') {
+        Some((before, _)) => format!("{before}{with}"),
+        None => pattern.to_owned(),
+    }
+}
+
+/// An answer without what is fresh in each: the signatures of links.
+fn settled(answer: &Answer) -> (u16, String) {
+    let mut parts = Vec::new();
+    for (index, part) in answer.text().split("?expires=").enumerate() {
+        parts.push(if index == 0 { part } else { part.trim_start_matches(|c: char| c != '"') }.to_owned());
+    }
+    (answer.status, parts.concat())
+}
+
+/// The key is checked before anything else is: without one the form is wrong, and a wrong one opens nothing.
+fn refused_for_its_key(asker: &str, answer: &Answer) -> bool {
+    match asker {
+        "nobody" => assert_eq!(answer.status, 422, "{}", answer.text()),
+        "an unknown key" | "a revoked key" => drop(answer.refused(403, "User verification failed")),
+        _ => return false,
+    }
+    true
+}
+
+impl Names {
+    /// Asks one route as one asker, and checks the answer.
+    async fn check(self, (method, path): (&str, &str), owner: &Owner, other: &Owner, asker: &str, via: Via) {
+        let key = owner.key(asker, other);
+        match self {
+            Nothing => {
+                let place = filled(path, if method == "PUT" { "elsewhere/x" } else { "" });
+                let expected = owner.ask(method, &place, None, None, via).await.status;
+                assert_eq!(owner.ask(method, &place, None, key, via).await.status, expected);
+            }
+            Key => {
+                let answer = owner.ask(method, &format!("{path}?file_name=photo.jpg"), None, key, Via::Header).await;
+                let owners = owner.ask(method, path, None, Some(&owner.client.key), Via::Header).await;
+                if !refused_for_its_key(asker, &answer) {
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    assert!(asker == "the owner" || answer.text() != owners.text(), "each its own: {}", answer.text());
+                }
+            }
+            Upload(file) => {
+                let ask = |path: &str| json!({ "url": format!("https://ai-image-detector-prod.nyc3.digitaloceanspaces.com/{path}") });
+                let answer = owner.ask(method, path, Some(ask(owner.upload(file))), key, via).await;
+                if refused_for_its_key(asker, &answer) {
+                    return;
+                }
+                let missing = format!("uploads/{}_20260101-000000_{file}", uuid::Uuid::new_v4());
+                let missing = owner.ask(method, path, Some(ask(&missing)), key, via).await;
+                assert_eq!(settled(&answer) == settled(&missing), asker != "the owner", "{} {}", answer.text(), missing.text());
+            }
+            Picture => {
+                let answer = owner.ask(method, &filled(path, &owner.document), Some(json!({})), key, via).await;
+                if refused_for_its_key(asker, &answer) {
+                    return;
+                }
+                match asker {
+                    "the owner" => {
+                        assert!(answer.status == 200 && answer.header("content-type").starts_with("image/"), "{}", answer.status)
+                    }
+                    _ => drop(answer.refused(403, "Access denied")),
+                }
+                let unknown = filled(path, &uuid::Uuid::new_v4().to_string());
+                owner.ask(method, &unknown, Some(json!({})), key, via).await.refused(404, "Document not found");
+            }
+            Document => Self::check_document((method, path), owner, asker, key, via).await,
+            Link => Self::check_link((method, path), owner, other, key).await,
+        }
+    }
+
+    async fn check_document((method, path): (&str, &str), owner: &Owner, asker: &str, key: Option<&str>, via: Via) {
+        let answer = owner.ask(method, path, Some(json!({ "id": owner.document })), key, via).await;
+        let whose = if owner.private && asker != "the owner" {
+            owner.ask(method, path, Some(json!({ "id": uuid::Uuid::new_v4() })), key, via).await
+        } else {
+            owner.ask(method, path, Some(json!({ "id": owner.document })), Some(&owner.client.key), via).await
+        };
+        assert_eq!(settled(&answer), settled(&whose));
+        // T10: a key that is not the owner's, or none, gets nothing that opens a secure picture.
+        let opens = answer.text().contains("signature=");
+        let shows = answer.text().contains("/heatmap/");
+        assert_eq!(opens, shows && (!owner.secure || asker == "the owner"), "{}", answer.text());
+    }
+
+    async fn check_link((method, path): (&str, &str), owner: &Owner, other: &Owner, key: Option<&str>) {
+        let (own, others) = (owner.link(path), other.link(path));
+        let at = |name: &str, query: &str| format!("{}?{query}", filled(path, name));
+        let opened = owner.ask(method, &at(own.0, own.1), None, key, Via::Header).await;
+        assert_eq!(opened.status, 200, "{}", opened.text());
+        for (name, query) in [(others.0, own.1), (own.0, others.1), (own.0, "")] {
+            let answer = owner.ask(method, &at(name, query), None, key, Via::Header).await;
+            assert!(matches!(answer.status, 400 | 403), "{} {}", answer.status, answer.text());
+        }
+    }
+}
+
+// T3, T5, T10, T16
+#[tokio::test]
+async fn nobody_reaches_what_is_anothers() {
+    // All of it comes from one address.
+    let app = TestApp::with(|config| (config.http.try_it_per_minute, config.http.try_it_per_day) = (0, 0));
+    let other = Owner::make(&app, false, false, 50).await;
+    for (number, (private, secure)) in [(false, false), (false, true), (true, false), (true, true)].into_iter().enumerate() {
+        let owner = Owner::make(&app, private, secure, 60 + i64::try_from(number).unwrap()).await;
+        for (method, path, names) in MATRIX {
+            for asker in ASKERS {
+                for via in [Via::Body, Via::Header] {
+                    println!("{method} {path} by {asker} via {via:?}, private {private}, secure {secure}");
+                    names.check((method, path), &owner, &other, asker, via).await;
+                }
+            }
+        }
+    }
+    app.idle().await;
+}
+
+/// What the route table says: each path with each of its methods, HEAD aside, which is GET.
+fn routes() -> BTreeSet<(String, String)> {
+    let table = std::fs::read_to_string(root().join("src/web/routes.rs")).unwrap();
+    let quoted = table.split("at(\"").skip(1).map(|call| call.split('"').step_by(2).take(2).collect::<Vec<_>>());
+    let pairs = quoted.flat_map(|pair| {
+        let (path, methods) = (pair[0].to_owned(), pair[1].split(", ").map(str::to_owned).collect::<Vec<_>>());
+        methods.into_iter().filter(|method| method != "HEAD").map(move |method| (method, path.clone()))
+    });
+    pairs.collect()
+}
+
+// T14
+#[tokio::test]
+async fn every_route_stands_in_the_matrix_and_the_help_tells_of_every_documented_one() {
+    let matrix: BTreeSet<(String, String)> = MATRIX.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(matrix.len(), MATRIX.len(), "each once");
+    assert_eq!(matrix, routes(), "the matrix on the left, src/web/routes.rs on the right");
+    let app = TestApp::spawn();
+    let document = app.demo().get("/openapi.json").await.ok();
+    let operations = document["paths"].as_object().unwrap().iter();
+    let operations: BTreeSet<(String, String)> = operations
+        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone())))
+        .collect();
+    assert!(operations.is_subset(&matrix), "{:?}", operations.difference(&matrix));
+    let help = app.demo().get("/help?format=json").await.ok();
+    let told = help["endpoints"].as_array().unwrap().iter();
+    let told: BTreeSet<(String, String)> =
+        told.map(|endpoint| (endpoint["method"].as_str().unwrap().to_owned(), endpoint["path"].as_str().unwrap().to_owned())).collect();
+    assert_eq!(told, operations);
+    // Pages, and other spellings of one operation, are not documented; everything else is.
+    let pages = ["/", "/try", "/uploads/{name}", "/blobs/{path:.*}", "/uploads/{path:.*}", "/openapi.json", "/docs", "/docs/{file:.*}"];
+    let undocumented: Vec<&str> = matrix.difference(&operations).map(|(_, path)| path.as_str()).collect();
+    assert!(undocumented.iter().all(|path| pages.contains(path)), "{undocumented:?}");
+}
