@@ -86,6 +86,7 @@ impl Worker {
         }
         running.close();
         running.wait().await;
+        self.road.finish().await;
         Ok(())
     }
 

@@ -19,7 +19,7 @@ const NOTES: [&str; 5] = [
     "Three steps: GET /get-presigned-url with your key, PUT the file to presigned_url with the Content-Type of its extension, POST /detect with your key and a url that ends in file_path.",
     "Then POST /query with the id until status is done or failed; twice a second is fine.",
     "result is the likelihood of AI, 0 to 100, and the core verdict; unsure says when it lies too near the threshold to lean on.",
-    "The heatmap is drawn after the verdict: poll on until heatmap_status is ready. The written analysis is a separate step and is skipped for now.",
+    "The heatmap is drawn after the verdict: poll on until heatmap_status is ready. analysis_results puts the verdict into words: poll on while analysis_results_status is analyzing; it ends as ready, or as skipped when its time is over.",
     "signals holds everything that the verdict rests on, and how much each weighed.",
 ];
 
