@@ -19,7 +19,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_index(Index::drop().name("idx_document_analysis_until").table("document").take()).await?;
+        manager.drop_index(Index::drop().name("idx_document_analysis_until").table("document").to_owned()).await?;
         for column in ["analysis_until", "analysis", "analysis_status"] {
             manager.alter_table(Table::alter().table("document").drop_column(column).take()).await?;
         }

@@ -35,7 +35,7 @@ fn asks(model: &VisionModel) -> impl FnOnce(&mut Config) + Send + 'static {
     }
 }
 
-fn texts<'a>(list: &'a Value) -> Vec<&'a str> {
+fn texts(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
 }
 
