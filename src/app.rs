@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use secrecy::{SecretSlice, SecretString};
 use tokio_util::sync::CancellationToken;
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{credit::Credits, organization::Dialect, time::Timestamp};
-use touchstone_moderation::Road;
+use touchstone_moderation::{Road, Words};
 use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
 use touchstone_store::{NewOrganization, Store};
 
@@ -83,7 +84,7 @@ impl App {
         let pipeline = open_pipeline(&config, &roles).await?;
         let listener = if roles.contains(&Role::Api) { Some(listen(&config.http.listen)?) } else { None };
         let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let road = Road::new(store.clone(), blobs, signer.clone(), road_settings(&config, address)?);
+        let road = Road::new(store.clone(), blobs, signer.clone(), road_settings(&config, address)?).with_words(words(&config, &roles)?);
         let model = model_facts(pipeline.as_ref());
         let server = listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), model)).transpose()?;
         // Last: a key that is shown once must not be made by a start that then fails.
@@ -210,6 +211,12 @@ async fn open_pipeline(config: &Config, roles: &BTreeSet<Role>) -> anyhow::Resul
     let settings = config.pipeline.clone();
     let pipeline = tokio::task::spawn_blocking(move || detector(&settings)).await?;
     pipeline.context("the detector does not start, and without it nothing could be judged").map(Some)
+}
+
+/// The vision model that may add to analyses, on a node that judges.
+fn words(config: &Config, roles: &BTreeSet<Role>) -> anyhow::Result<Option<Words>> {
+    let model = touchstone_net::wording::open(&config.analysis)?.filter(|_| roles.contains(&Role::Worker));
+    Ok(model.map(|model| Words::new(Arc::new(model), &config.analysis)))
 }
 
 fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<touchstone_moderation::Settings> {

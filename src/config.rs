@@ -38,6 +38,8 @@ pub struct Config {
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.
     pub pipeline: touchstone_pipeline::Settings,
+    /// The vision model that may add to an analysis.
+    pub analysis: touchstone_pipeline::settings::Analysis,
     /// Logging.
     pub log: Log,
 }

@@ -89,6 +89,7 @@ impl Worker {
         }
         running.close();
         running.wait().await;
+        self.road.finish().await;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The job that judges one document: fetch its bytes, run the pipeline, record the verdict, then draw what was asked for.
+//! The job that judges one document: fetch its bytes, run the pipeline, record the verdict and its analysis, then draw what was asked for.
 //!
 //! Idempotent: a crash at any point hands the job to another worker, which either starts over (nothing was recorded yet) or
 //! only redraws (the verdict stands). Every write is fenced by the claim's token, so a worker that lost its lease changes nothing.
@@ -7,10 +7,17 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use touchstone_blobs::BlobError;
 use touchstone_core::{ids::DocumentId, job::Job, submission::Options, verdict::Verdict};
-use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, Unjudged};
-use touchstone_store::{Asset, AssetStatus, DocumentRecord, Drawn, Finished, Lease};
+use touchstone_pipeline::{
+    Ask, Heatmap, Judged, Pipeline, Unjudged,
+    analysis::{self, wording},
+};
+use touchstone_store::{Analyzed, Asset, AssetStatus, DocumentRecord, Drawn, Finished, Lease};
 
-use crate::{draw, road::Road};
+use crate::{
+    draw,
+    road::Road,
+    words::{Place, Question},
+};
 
 /// Judge this document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,24 +89,69 @@ impl JudgeDocument {
         Ask { heatmap, always_classify: false, profile: record.options.profile }
     }
 
-    /// Writes the verdict and settles the credit in one transaction, then draws from the picture already in hand.
+    /// Writes the verdict with its analysis and settles the credit in one transaction, then draws from the picture already in hand.
     async fn record(&self, road: &Road, lease: &Lease, record: &DocumentRecord, judged: Judged) -> anyhow::Result<Ran> {
         let wanted = Wanted::of(&record.options, &judged);
-        if record.verdict.is_none() {
-            let finished =
-                Finished { verdict: &judged.verdict, heatmap: wanted.status(Asset::Heatmap), preview: wanted.status(Asset::Preview) };
-            if !road.store().finish(lease, self.document, finished).await? {
-                return Ok(Ran::Lost);
-            }
-            count(&judged.verdict);
-        }
-        let drawn = tokio::task::spawn_blocking(move || draw::all(&judged, wanted.heatmap, wanted.preview)).await?;
+        let place = match record.verdict {
+            Some(_) => None,
+            None => match self.finish(road, lease, record, &judged.verdict, &wanted).await? {
+                Recorded::Lost => return Ok(Ran::Lost),
+                Recorded::Finally => None,
+                Recorded::Awaiting(place) => Some(place),
+            },
+        };
+        let longest = place.as_ref().map(Place::longest);
+        let (drawn, shown, verdict) = tokio::task::spawn_blocking(move || {
+            let shown = longest.map(|longest| wording::shown(&judged.picture, longest));
+            (draw::all(&judged, wanted.heatmap, wanted.preview), shown, judged.verdict)
+        })
+        .await?;
         for picture in drawn {
             if !self.keep(road, lease, picture).await? {
                 return Ok(Ran::Lost);
             }
         }
-        done(road.store().finish_drawing(lease, self.document).await?)
+        if !road.store().finish_drawing(lease, self.document).await? {
+            return Ok(Ran::Lost);
+        }
+        match (place, shown) {
+            (Some(place), Some(Ok(image))) => {
+                place.ask(road.store().clone(), Question { document: self.document, verdict, jpeg: image.bytes });
+            }
+            (None, None) if record.verdict.is_none() => {}
+            // There is nothing to show, or a process died that waited for the model.
+            _ => drop(road.store().finish_analysis(self.document, None).await?),
+        }
+        Ok(Ran::Done)
+    }
+
+    /// The transaction.
+    async fn finish(
+        &self,
+        road: &Road,
+        lease: &Lease,
+        record: &DocumentRecord,
+        verdict: &Verdict,
+        wanted: &Wanted,
+    ) -> anyhow::Result<Recorded> {
+        let own = record.options.analysis.then(|| analysis::of(verdict));
+        let reserved = match road.words().filter(|_| own.is_some()) {
+            Some(words) => words.reserve(road.store(), record.created_at).await?,
+            None => None,
+        };
+        let (place, turn) = reserved.unzip();
+        let analysis = match (&own, &place) {
+            (None, _) => Analyzed::None,
+            (Some(own), None) => Analyzed::Ready(own),
+            (Some(own), Some(place)) => Analyzed::Awaited { own, until: place.until() },
+        };
+        let (heatmap, preview) = (wanted.status(Asset::Heatmap), wanted.status(Asset::Preview));
+        if !road.store().finish(lease, self.document, Finished { verdict, heatmap, preview, analysis }).await? {
+            return Ok(Recorded::Lost);
+        }
+        drop(turn);
+        count(verdict);
+        Ok(place.map_or(Recorded::Finally, Recorded::Awaiting))
     }
 
     /// Stores one picture. One that could not be drawn is marked so; the verdict stands without it.
@@ -117,6 +169,16 @@ impl JudgeDocument {
         };
         Ok(road.store().set_asset(lease, self.document, picture.asset, drawn).await?)
     }
+}
+
+/// How the verdict was recorded.
+enum Recorded {
+    /// Not at all: another worker has the job.
+    Lost,
+    /// With all its words.
+    Finally,
+    /// And a vision model may add to its words.
+    Awaiting(Place),
 }
 
 /// Which assets are to be drawn.

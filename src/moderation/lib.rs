@@ -14,9 +14,11 @@ pub mod settings;
 mod trouble;
 mod try_it;
 mod upload;
+mod words;
 
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
-pub use touchstone_store::{Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
+pub use touchstone_store::{AnalysisRecord, Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
 pub use upload::{Presigned, UploadQuery};
+pub use words::Words;

@@ -11,12 +11,14 @@ use touchstone_store::Store;
 use crate::{
     settings::Settings,
     trouble::{Trouble, chain},
+    words::Words,
 };
 
 /// Everything that ingest, judging and delivery share.
 #[derive(Clone)]
 pub struct Road {
     inner: Arc<Inner>,
+    words: Option<Words>,
 }
 
 struct Inner {
@@ -30,7 +32,20 @@ impl Road {
     /// A road over a database, an object store and the keys that sign links.
     #[must_use]
     pub fn new(store: Store, blobs: Blobs, signer: Signer, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { store, blobs, signer, settings }) }
+        Self { inner: Arc::new(Inner { store, blobs, signer, settings }), words: None }
+    }
+
+    /// The same road, with a vision model that may add to its analyses.
+    #[must_use]
+    pub fn with_words(self, words: Option<Words>) -> Self {
+        Self { words, ..self }
+    }
+
+    /// Ends what jobs left under way beside themselves. Called once no job runs any more.
+    pub async fn finish(&self) {
+        if let Some(words) = &self.words {
+            words.finish().await;
+        }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -43,6 +58,10 @@ impl Road {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.inner.signer
+    }
+
+    pub(crate) fn words(&self) -> Option<&Words> {
+        self.words.as_ref()
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -3,6 +3,7 @@
 //! Deterministic: the same bytes, settings and model give the same verdict. It knows no HTTP, no database, no tenant and no
 //! money, does no I/O but reading its model files when it opens, and blocks: callers run it on a blocking thread.
 
+pub mod analysis;
 pub mod classifier;
 mod container;
 #[cfg(test)]

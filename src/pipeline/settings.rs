@@ -73,6 +73,28 @@ pub struct Remote {
     pub token: SecretString,
 }
 
+/// `[analysis]`: a vision model that may add to the written analysis.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Analysis {
+    /// An OpenAI-compatible server, up to and with its version: `https://host/v1`. Empty: none is asked.
+    pub base_url: String,
+    /// The model's name there.
+    pub model: String,
+    /// Sent as a bearer token; empty: none.
+    pub api_key: SecretString,
+    /// Seconds that one request may take; never longer than the analysis' deadline leaves.
+    pub timeout_seconds: u64,
+    /// Requests at once; beyond, the analyst's own words are final at once.
+    pub at_once: usize,
+    /// Requests a day (UTC), over all nodes; 0: no limit.
+    pub max_per_day: u64,
+    /// Longest side of the picture that is sent, in pixels.
+    pub max_side: u32,
+    /// Most tokens of an answer.
+    pub max_tokens: u32,
+}
+
 impl Inference {
     /// In this process, on so many threads with such a queue.
     #[must_use]

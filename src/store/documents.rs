@@ -3,11 +3,12 @@
 use sea_orm::{DeriveActiveEnum, EntityTrait, EnumIter};
 use serde::de::DeserializeOwned;
 use touchstone_core::{
-    credit::Credits, ids::DocumentId, organization::Organization, submission::Options, time::Timestamp, verdict::Verdict,
+    analysis::Analysis, credit::Credits, ids::DocumentId, organization::Organization, submission::Options, time::Timestamp,
+    verdict::Verdict,
 };
 
 use crate::{
-    Store, StoreError,
+    AnalysisRecord, AnalysisStatus, Store, StoreError,
     entities::{document, organization},
     organizations,
 };
@@ -103,6 +104,8 @@ pub struct DocumentRecord {
     pub heatmap: AssetRecord,
     /// The preview.
     pub preview: AssetRecord,
+    /// The verdict in words, as far as it had come when this was read.
+    pub analysis: AnalysisRecord,
     /// What was taken from the balance for it.
     pub charged: Credits,
     /// What became of that.
@@ -143,11 +146,13 @@ impl Store {
 }
 
 fn read(row: document::Model, organization: Organization) -> Result<DocumentRecord, StoreError> {
+    let options: Options = parse(&row, "options", &row.options)?;
     Ok(DocumentRecord {
         id: DocumentId(row.id),
         organization,
-        options: parse(&row, "options", &row.options)?,
         verdict: row.verdict.as_deref().map(|json| parse(&row, "verdict", json)).transpose()?,
+        analysis: analysis(&row, &options)?,
+        options,
         object_key: row.object_key,
         object_etag: row.object_etag,
         test: row.test,
@@ -161,6 +166,20 @@ fn read(row: document::Model, organization: Organization) -> Result<DocumentReco
         settlement: row.settlement,
         created_at: Timestamp(row.created_at),
         finished_at: row.finished_at.map(Timestamp),
+    })
+}
+
+/// Judged now (row T9): waiting that is over has failed, whoever did or did not notice.
+fn analysis(row: &document::Model, options: &Options) -> Result<AnalysisRecord, StoreError> {
+    let is_final = matches!(row.status, DocumentStatus::Done | DocumentStatus::Failed);
+    let waits = row.analysis_until.is_some_and(|until| Timestamp::now().0 < until);
+    let words = || row.analysis.as_deref().map(|json| parse::<Analysis>(row, "analysis", json)).transpose();
+    Ok(match row.analysis_status {
+        _ if !options.analysis => AnalysisRecord::None,
+        _ if !is_final => AnalysisRecord::Analyzing,
+        AnalysisStatus::Analyzing if waits => AnalysisRecord::Analyzing,
+        AnalysisStatus::Ready => words()?.map_or(AnalysisRecord::Skipped, AnalysisRecord::Ready),
+        AnalysisStatus::None | AnalysisStatus::Analyzing | AnalysisStatus::Skipped => AnalysisRecord::Skipped,
     })
 }
 

@@ -3,6 +3,7 @@
 //! Every public function is one transaction that leaves the state whole: a balance never moves without its ledger row, a
 //! document never exists without its job. No HTTP, no pipeline, no platform. Moments are BIGINT milliseconds, UTC.
 
+mod analyses;
 mod claim;
 mod credits;
 mod documents;
@@ -25,6 +26,7 @@ mod uploads;
 #[cfg(test)]
 mod tests;
 
+pub use analyses::{AnalysisRecord, AnalysisStatus, Analyzed};
 pub use claim::{Claim, ClaimedJob};
 pub use documents::{Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
 pub use error::StoreError;

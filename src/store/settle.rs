@@ -11,7 +11,7 @@ use touchstone_core::{
 };
 
 use crate::{
-    Asset, AssetStatus, DocumentStatus, Lease, Settlement, Store, StoreError,
+    Analyzed, Asset, AssetStatus, DocumentStatus, Lease, Settlement, Store, StoreError,
     credits::{self, Movement, record},
     entities::document::{ActiveModel, Column, Entity, Model},
     jobs,
@@ -26,6 +26,8 @@ pub struct Finished<'a> {
     pub heatmap: AssetStatus,
     /// The same for the preview.
     pub preview: AssetStatus,
+    /// The verdict in words.
+    pub analysis: Analyzed<'a>,
 }
 
 /// How drawing a picture ended.
@@ -73,13 +75,14 @@ impl Store {
             return Ok(false);
         }
         if let Some(row) = unfinished(&write, document).await? {
-            let done = ActiveModel {
+            let mut done = ActiveModel {
                 status: Set(DocumentStatus::Done),
                 verdict: Set(Some(verdict)),
                 heatmap_status: Set(finished.heatmap),
                 preview_status: Set(finished.preview),
                 ..ended(&row, Settlement::Settled)
             };
+            finished.analysis.set(&mut done)?;
             done.update(&*write).await?;
             settle(&write, &row).await?;
         }

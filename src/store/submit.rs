@@ -15,7 +15,7 @@ use touchstone_core::{
 };
 
 use crate::{
-    AssetStatus, DocumentStatus, Settlement, Store, StoreError, UploadState,
+    AnalysisStatus, AssetStatus, DocumentStatus, Settlement, Store, StoreError, UploadState,
     credits::{self, Movement, record},
     entities::{document, organization, upload},
     jobs,
@@ -186,6 +186,9 @@ fn row(new: &NewDocument, options: String, fingerprint: String, taken: Credits, 
         preview_status: Set(AssetStatus::None),
         preview_key: Set(None),
         preview_content_type: Set(None),
+        analysis_status: Set(AnalysisStatus::None),
+        analysis: Set(None),
+        analysis_until: Set(None),
         charged_base: Set(taken.base),
         charged_boost: Set(taken.boost),
         settlement: Set(Settlement::Reserved),

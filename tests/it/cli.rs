@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{
     Process, forge, pictures,
     process::{run, run_json, touchstone},
-    root,
+    root, skip,
 };
 
 fn lines(output: &Output) -> Vec<Value> {
@@ -40,7 +40,7 @@ fn a_folder_is_judged_one_json_object_a_line() {
     let rows = lines(&output);
     assert_eq!(rows.len(), 3, "{rows:?}");
     for row in &rows {
-        for key in ["path", "result", "final_result", "confidence", "detection_step", "unsure", "signals", "error"] {
+        for key in ["path", "result", "final_result", "confidence", "detection_step", "unsure", "analysis", "signals", "error"] {
             assert!(row.get(key).is_some(), "no {key} in {row}");
         }
         assert!((0.0..=100.0).contains(&row["result"].as_f64().unwrap()) && row["error"].is_null() && row["signals"].is_array(), "{row}");
@@ -48,6 +48,34 @@ fn a_folder_is_judged_one_json_object_a_line() {
     let castle = rows.iter().find(|row| row["path"].as_str().unwrap().ends_with("castle.png")).unwrap();
     assert_eq!((&castle["final_result"], &castle["detection_step"]), (&Value::from("AI Generated"), &Value::from(1)));
     assert!(!folder.path().join("touchstone.sqlite").exists(), "offline: no database is made");
+}
+
+// X4: on photographs and generated pictures of all sorts, not only on ours.
+#[test]
+fn every_indicator_of_a_verdict_is_one_of_its_signals() {
+    const IMAGES: usize = 24;
+    let corpus = std::env::var_os("TOUCHSTONE_CORPUS").map_or_else(|| root().join("../shared"), std::path::PathBuf::from);
+    let rows = std::fs::read_to_string(corpus.join("data/val.csv")).unwrap_or_default();
+    let files: Vec<String> = rows
+        .lines()
+        .skip(1)
+        .filter_map(|row| row.split(',').next())
+        .map(|name| corpus.join("data").join(name))
+        .filter(|path| path.is_file())
+        .map(|path| path.to_str().unwrap().to_owned())
+        .collect();
+    if files.is_empty() {
+        return skip("indicators of real verdicts", "there is no corpus");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let chosen = files.iter().step_by(files.len().div_ceil(IMAGES)).map(String::as_str);
+    let output = run(folder.path(), &["detect", "--json"].into_iter().chain(chosen).collect::<Vec<_>>());
+    for row in lines(&output) {
+        let signals: Vec<&Value> = row["signals"].as_array().unwrap().iter().map(|signal| &signal["summary"]).collect();
+        let indicators = row["analysis"]["key_indicators"].as_array().unwrap_or_else(|| panic!("{row}"));
+        assert!(!indicators.is_empty() && indicators.iter().all(|indicator| signals.contains(&indicator)), "{row}");
+        assert_eq!(row["analysis"]["confidence"], row["confidence"]);
+    }
 }
 
 // O6

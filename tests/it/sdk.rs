@@ -64,7 +64,8 @@ async fn the_sdks_go_the_whole_road() {
             let result = &seen["results"][name];
             assert_eq!(result["status"], "done", "{}, {name}: {result}", sdk.name);
             assert!(result["result"].is_number() && result["result_details"]["final_result"].is_string(), "{name}: {result}");
-            assert_eq!(result["result_details"]["analysis_results_status"], "skipped", "{name}: {result}");
+            assert_eq!(result["result_details"]["analysis_results_status"], "ready", "{name}: {result}");
+            assert!(result["result_details"]["analysis_results"]["agreement"].is_string(), "{name}: {result}");
         }
         assert_eq!(seen["results"]["castle.png"]["result_details"]["final_result"], "AI Generated");
         let failed = &seen["results"]["broken.jpg"];

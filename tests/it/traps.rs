@@ -82,7 +82,7 @@ async fn trap_04_analysis_ends_also_after_a_crash() {
     let server = Process::serve(data.path(), &settings);
     let client = server.client(&client.key);
     let seen = client.settle(&id).await;
-    assert_eq!((&seen["status"], &seen["result_details"]["analysis_results_status"]), (&json!("done"), &json!("skipped")), "{seen}");
+    assert_eq!((&seen["status"], &seen["result_details"]["analysis_results_status"]), (&json!("done"), &json!("ready")), "{seen}");
     drop(server);
     database.remove().await;
 }
@@ -200,10 +200,13 @@ async fn trap_09_typed_clients_get_the_types_they_declare_in_every_state() {
 async fn trap_10_analysis_is_an_object_or_null_and_never_a_text() {
     let app = TestApp::spawn();
     let client = app.client().await;
-    let seen = client.judge("photo.jpg", pictures::jpeg(1)).await;
-    for field in ["analysis_results", "analysis_result"] {
-        let value = &seen["result_details"][field];
-        assert!(value.is_null() || value.is_object(), "{field}: {value}");
+    for (options, expected) in [(json!({}), "object"), (json!({ "generate_analysis_details": false }), "null")] {
+        let id = client.submit_with("photo.jpg", pictures::jpeg(1), options).await;
+        let seen = client.settle(&id).await;
+        for field in ["analysis_results", "analysis_result"] {
+            let value = &seen["result_details"][field];
+            assert_eq!((value.is_object(), value.is_null()), (expected == "object", expected == "null"), "{field}: {value}");
+        }
     }
 }
 

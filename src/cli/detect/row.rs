@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use touchstone_core::{
+    analysis::Analysis,
     finding::{Signal, Warning},
     verdict::{ImageFacts, Label, ModelName, Share, Verdict},
 };
@@ -24,6 +25,8 @@ pub(super) struct Row {
     pub(super) attribution: Vec<Share>,
     /// What sort of picture it is, shares summing to 1.
     pub(super) kind: Vec<Share>,
+    /// The verdict in words.
+    pub(super) analysis: Option<Analysis>,
     pub(super) signals: Vec<Signal>,
     pub(super) warnings: Vec<Warning>,
     pub(super) image: Option<ImageFacts>,
@@ -44,6 +47,7 @@ impl Row {
             unsure: None,
             attribution: Vec::new(),
             kind: Vec::new(),
+            analysis: None,
             signals: Vec::new(),
             warnings: Vec::new(),
             image: None,
@@ -68,6 +72,7 @@ impl Row {
             unsure: Some(verdict.unsure),
             attribution: verdict.attribution.clone(),
             kind: verdict.kind.clone(),
+            analysis: Some(touchstone_pipeline::analysis::of(&verdict)),
             signals: verdict.signals().cloned().collect(),
             warnings: verdict.warnings().cloned().collect(),
             image: Some(verdict.image),

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use touchstone_core::analysis::{Agreement, Analysis};
+
 use super::row::Row;
 use crate::say;
 
@@ -68,8 +70,18 @@ fn lines(row: &Row) -> Vec<String> {
     };
     let mut lines = vec![format!("{verdict:<18}{:>6}{:>12}  {by:<8}{}", percent(row.result), percent(row.confidence), row.path)];
     let reasons = row.signals.iter().filter(|signal| signal.weight > 0.0).map(|signal| signal.summary.as_str());
-    lines.extend(reasons.chain(row.error.as_deref()).map(|reason| format!("    {reason}")));
+    let doubt = row.analysis.as_ref().and_then(doubt);
+    lines.extend(reasons.chain(doubt).chain(row.error.as_deref()).map(|reason| format!("    {reason}")));
     lines
+}
+
+/// What a reader of the verdict must not overlook.
+fn doubt(analysis: &Analysis) -> Option<&'static str> {
+    match analysis.agreement {
+        Agreement::Strong | Agreement::Moderate => None,
+        Agreement::Weak => Some("Little stands behind this answer."),
+        Agreement::Disagreement => Some("The stages disagree with one another; --json tells how."),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One inference server: its address, its token, and requests whose every failure is told with the address and what came of it.
 
-use std::{error::Error, io::Read, time::Duration};
+use std::{io::Read, time::Duration};
 
 use reqwest::{
     blocking::{Client, RequestBuilder},
@@ -9,6 +9,8 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use touchstone_pipeline::{open::OpenError, settings::Remote};
 use url::Url;
+
+use crate::chain::chain;
 
 /// Most bytes of an answer: hundreds of times what the largest picture's patches take.
 const MOST_BYTES: u64 = 64 << 20;
@@ -95,14 +97,4 @@ pub(super) fn below<'a>(url: &Url, path: impl IntoIterator<Item = &'a str>) -> U
     let mut longer = url.clone();
     longer.path_segments_mut().expect("an http address has a path").pop_if_empty().extend(path);
     longer
-}
-
-/// An error with all its causes: the first alone says only "error sending request".
-fn chain(error: &dyn Error) -> String {
-    let (mut told, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }

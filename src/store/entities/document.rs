@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{AssetStatus, DocumentStatus, Settlement};
+use crate::{AnalysisStatus, AssetStatus, DocumentStatus, Settlement};
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "document")]
@@ -27,6 +27,9 @@ pub struct Model {
     pub preview_status: AssetStatus,
     pub preview_key: Option<String>,
     pub preview_content_type: Option<String>,
+    pub analysis_status: AnalysisStatus,
+    pub analysis: Option<String>,
+    pub analysis_until: Option<i64>,
     pub charged_base: i64,
     pub charged_boost: i64,
     pub settlement: Settlement,

@@ -17,8 +17,8 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError, Submitted,
-    entities::ledger_entry,
+    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError,
+    Submitted, entities::ledger_entry,
 };
 
 const SERVER: &str = "TOUCHSTONE_TEST_POSTGRES";
@@ -111,7 +111,8 @@ impl Fixture {
     }
 
     pub(super) async fn finish(&self, job: &ClaimedJob, document: DocumentId) -> Result<bool, StoreError> {
-        let finished = Finished { verdict: &verdict(), heatmap: AssetStatus::Pending, preview: AssetStatus::Pending };
+        let finished =
+            Finished { verdict: &verdict(), heatmap: AssetStatus::Pending, preview: AssetStatus::Pending, analysis: Analyzed::None };
         self.store.finish(&job.lease, document, finished).await
     }
 

@@ -7,7 +7,7 @@ use super::{
     fixture::{document, verdict},
     on_every_database,
 };
-use crate::{AssetStatus, DocumentStatus, Finished, Settlement, StoreError, Submitted};
+use crate::{Analyzed, AssetStatus, DocumentStatus, Finished, Settlement, StoreError, Submitted};
 
 on_every_database!(
     fifty_credits_pay_for_fifty_of_two_hundred_submissions_at_once,
@@ -78,7 +78,7 @@ async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {
     let metered = f.metered().await;
     let id = f.submitted(metered).await;
     let job = f.claim_one().await;
-    let finished = Finished { verdict: &verdict(), heatmap: AssetStatus::None, preview: AssetStatus::None };
+    let finished = Finished { verdict: &verdict(), heatmap: AssetStatus::None, preview: AssetStatus::None, analysis: Analyzed::None };
     assert!(f.store.finish(&job.lease, id, finished).await.expect("finish"));
     assert!(f.ledger(metered).await.is_empty());
 

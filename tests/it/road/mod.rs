@@ -1,5 +1,6 @@
 //! The road of one image as the vendors' texts promise it, clause by clause, each with what goes wrong.
 
+mod analysis;
 mod basics;
 mod credits;
 mod detect;

@@ -80,17 +80,16 @@ async fn a_verdict_has_every_field_of_the_text() {
 
 // T9
 #[tokio::test]
-async fn analysis_is_skipped_and_never_left_pending() {
+async fn an_analysis_is_made_unless_it_was_switched_off() {
     let app = TestApp::spawn();
     let client = app.client().await;
     let (with, without) = (json!({ "generate_analysis_details": true }), json!({ "generate_analysis_details": false }));
-    for (options, expected) in [(json!({}), json!("skipped")), (with, json!("skipped")), (without, Value::Null)] {
+    for (options, expected) in [(json!({}), json!("ready")), (with, json!("ready")), (without, Value::Null)] {
         let id = client.submit_with("photo.jpg", pictures::jpeg(1), options).await;
         let details = &client.settle(&id).await["result_details"];
-        for field in ["analysis_results_status", "analysis_result_status"] {
-            assert_eq!(details[field], expected, "{details}");
+        for (status, words) in [("analysis_results_status", "analysis_results"), ("analysis_result_status", "analysis_result")] {
+            assert_eq!((&details[status], details[words].is_object()), (&expected, !expected.is_null()), "{details}");
         }
-        assert_eq!((&details["analysis_results"], &details["analysis_result"]), (&Value::Null, &Value::Null));
     }
 }
 
@@ -104,6 +103,7 @@ async fn an_unreadable_file_fails_with_its_reason_and_costs_nothing() {
     let seen = client.judge("cut.jpg", bytes).await;
     assert_eq!(seen["status"], "failed", "{seen}");
     assert_eq!(seen["result_details"]["is_valid"], false, "{seen}");
+    assert_eq!(seen["result_details"]["analysis_results_status"], "skipped", "T9: {seen}");
     assert!(seen["result"].is_null(), "{seen}");
     assert!(seen["error_message"].as_str().unwrap().len() > 20, "{seen}");
     assert_eq!(client.credits().await, 100);
@@ -159,5 +159,5 @@ async fn both_dialects_have_both_spellings() {
     let client = app.client_of(Org { dialect: touchstone_core::organization::Dialect::Undetectable, ..Org::default() }).await;
     let seen = client.judge("photo.jpg", pictures::jpeg(1)).await;
     assert_eq!(seen["result_details"]["analysis_result_status"], seen["result_details"]["analysis_results_status"]);
-    assert_eq!(seen["result_details"]["analysis_results_status"], "skipped");
+    assert_eq!(seen["result_details"]["analysis_results_status"], "done");
 }

@@ -18,6 +18,7 @@ const RULES: &[(&str, &str)] = &[
         "unfinished: pictures still to be drawn",
         "SELECT COUNT(*) AS n FROM document WHERE status IN ('done', 'failed') AND (heatmap_status = 'pending' OR preview_status = 'pending')",
     ),
+    ("unfinished: analyses still awaited", "SELECT COUNT(*) AS n FROM document WHERE analysis_status = 'analyzing'"),
     ("unfinished: jobs that were given up", "SELECT COUNT(*) AS n FROM job WHERE dead_at IS NOT NULL"),
     (
         "balances that are not the sum of their ledger",

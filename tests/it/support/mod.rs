@@ -10,6 +10,7 @@ pub(crate) mod node;
 pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod python;
+pub(crate) mod vision;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{Plan, TestApp};

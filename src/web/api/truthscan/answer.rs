@@ -4,14 +4,16 @@
 //! the contract's own word for "nothing found".
 
 use touchstone_core::{
+    analysis::Analysis,
     finding::{Edit, Finding, Look, Signal, Stage, Warning},
+    organization::Dialect,
     verdict::{Label, Verdict},
 };
-use touchstone_moderation::{Asset, AssetStatus, DocumentRecord, DocumentStatus};
+use touchstone_moderation::{AnalysisRecord, Asset, AssetStatus, DocumentRecord, DocumentStatus};
 
 use super::schema::{
-    ImageAnswer, ModelAnswer, PictureStatus, Progress, QueryAnswer, ResultDetails, Scored, ScreenAnswer, SignalAnswer, StageAnswer,
-    WarningAnswer,
+    AnalysisAnswer, ImageAnswer, ModelAnswer, PictureStatus, Progress, QueryAnswer, ResultDetails, Scored, ScreenAnswer, SignalAnswer,
+    StageAnswer, WarningAnswer,
 };
 
 /// The contract's words when the records in a file say nothing either way.
@@ -32,9 +34,8 @@ pub(crate) fn of(document: &DocumentRecord, link: impl Fn(Asset) -> String) -> Q
     if let Some(details) = &mut result_details {
         details.heatmap_status = picture_status(document.heatmap.status);
         details.heatmap_url = ready(Asset::Heatmap);
-        // T9: never left pending, and null only when it was switched off.
-        details.analysis_results_status = document.options.analysis.then_some("skipped");
-        details.analysis_result_status = details.analysis_results_status;
+        (details.analysis_results_status, details.analysis_results) = analysis(&document.analysis, document.organization.dialect);
+        (details.analysis_result_status, details.analysis_result) = (details.analysis_results_status, details.analysis_results.clone());
     }
     QueryAnswer {
         id: document.id.0,
@@ -62,6 +63,32 @@ const fn picture_status(status: AssetStatus) -> Option<PictureStatus> {
         AssetStatus::Pending => Some(PictureStatus::Pending),
         AssetStatus::Ready => Some(PictureStatus::Ready),
         AssetStatus::Failed => Some(PictureStatus::Failed),
+    }
+}
+
+/// Rows T9 and U3: null only when it was switched off, an object exactly when it is ready.
+fn analysis(record: &AnalysisRecord, dialect: Dialect) -> (Option<&'static str>, Option<AnalysisAnswer>) {
+    match (record, dialect) {
+        (AnalysisRecord::None, _) => (None, None),
+        (AnalysisRecord::Analyzing, _) => (Some("analyzing"), None),
+        (AnalysisRecord::Skipped, _) => (Some("skipped"), None),
+        (AnalysisRecord::Ready(words), Dialect::Truthscan) => (Some("ready"), Some(in_words(words))),
+        (AnalysisRecord::Ready(words), Dialect::Undetectable) => (Some("done"), Some(in_words(words))),
+    }
+}
+
+fn in_words(words: &Analysis) -> AnalysisAnswer {
+    let Analysis { agreement, image_tags, confidence, key_indicators, detailed_reasoning, visual_patterns, recommendations } =
+        words.clone();
+    AnalysisAnswer {
+        agreement: agreement.name(),
+        image_tag: image_tags.clone(),
+        image_tags,
+        confidence,
+        key_indicators,
+        detailed_reasoning,
+        visual_patterns,
+        recommendations,
     }
 }
 

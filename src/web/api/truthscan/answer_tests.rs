@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 use touchstone_core::{
+    analysis::Agreement,
     credit::Credits,
     finding::ScreenMetrics,
     ids::{DocumentId, OrganizationId},
     media::Format,
-    organization::{Dialect, Organization},
+    organization::Organization,
     submission::{Options, Profile},
     time::Timestamp,
     verdict::{ImageFacts, ModelName},
@@ -64,6 +65,7 @@ fn document(status: DocumentStatus, verdict: Option<Verdict>) -> DocumentRecord 
         error_message: None,
         heatmap: none.clone(),
         preview: none,
+        analysis: AnalysisRecord::Skipped,
         charged: Credits::default(),
         settlement: Settlement::Reserved,
         created_at: Timestamp(0),
@@ -220,15 +222,40 @@ fn pictures_are_linked_when_they_are_ready() {
     assert_eq!(answer["preview_url"], "https://here/preview");
 }
 
+fn analysis_words() -> Analysis {
+    Analysis {
+        agreement: Agreement::Strong,
+        image_tags: vec!["photo".into()],
+        confidence: 92.0,
+        key_indicators: vec!["The model says so.".into()],
+        detailed_reasoning: "It is so. It is clear.".into(),
+        visual_patterns: vec!["It is blurred.".into()],
+        recommendations: vec!["Look closer.".into(), "Ask.".into(), "Wait.".into()],
+    }
+}
+
 #[test]
-fn analysis_is_skipped_in_both_spellings_or_null_when_it_was_not_asked_for() {
-    // T9; real-clients.md 2.6 trap 3: `failed` or `pending` would keep the official client polling.
+fn an_analysis_is_told_in_both_spellings_and_is_an_object_exactly_when_it_is_ready() {
+    // T9, U3; real-clients.md 2.6 traps 3 and 10: `failed` or `pending` would keep the official client polling.
+    let words = json!({
+        "agreement": "strong", "imageTags": ["photo"], "imageTag": ["photo"], "confidence": 92.0, "keyIndicators": ["The model says so."],
+        "detailedReasoning": "It is so. It is clear.", "visualPatterns": ["It is blurred."], "recommendations": ["Look closer.", "Ask.", "Wait."],
+    });
+    let cases = [
+        (AnalysisRecord::None, Value::Null, Value::Null, Value::Null),
+        (AnalysisRecord::Analyzing, json!("analyzing"), json!("analyzing"), Value::Null),
+        (AnalysisRecord::Skipped, json!("skipped"), json!("skipped"), Value::Null),
+        (AnalysisRecord::Ready(analysis_words()), json!("ready"), json!("done"), words),
+    ];
     let mut document = document(DocumentStatus::Done, Some(verdict(Label::Real, Stage::Classifier, vec![])));
-    for (asked, told) in [(true, json!("skipped")), (false, Value::Null)] {
-        document.options.analysis = asked;
-        let details = json(&document)["result_details"].clone();
-        assert_eq!((&details["analysis_results_status"], &details["analysis_result_status"]), (&told, &told));
-        assert_eq!((&details["analysis_results"], &details["analysis_result"]), (&Value::Null, &Value::Null));
+    for (record, truthscan, undetectable, told) in cases {
+        document.analysis = record;
+        for (dialect, status) in [(Dialect::Truthscan, truthscan), (Dialect::Undetectable, undetectable)] {
+            document.organization.dialect = dialect;
+            let details = json(&document)["result_details"].clone();
+            assert_eq!((&details["analysis_results_status"], &details["analysis_result_status"]), (&status, &status));
+            assert_eq!((&details["analysis_results"], &details["analysis_result"]), (&told, &told));
+        }
     }
 }
 

@@ -19,7 +19,7 @@ const NOTES: [&str; 7] = [
     "Three steps: GET /get-presigned-url with your key, PUT the file to presigned_url with the Content-Type of its extension, POST /detect with your key and a url that ends in file_path.",
     "Then POST /query with the id until status is done or failed; twice a second is fine.",
     "result is the likelihood of AI, 0 to 100, and the core verdict; unsure says when it lies too near the threshold to lean on.",
-    "The heatmap is drawn after the verdict: poll on until heatmap_status is ready. The written analysis is a separate step and is skipped for now.",
+    "The heatmap is drawn after the verdict: poll on until heatmap_status is ready. analysis_results puts the verdict into words: poll on while analysis_results_status is analyzing; it ends as ready, or as skipped when its time is over.",
     "model is generic, or sheerid for documents and identity cards; an operator may run instances of either, named before a slash. Both answer with the profile that judged.",
     "Where an organisation's pictures are secure, POST /query gives links to them only with the owner's key; POST /heatmap/{id} and /preview/{id} always take that key.",
     "signals holds everything that the verdict rests on, and how much each weighed.",

@@ -99,16 +99,16 @@ pub(crate) struct ResultDetails {
     /// A short-lived link to the heatmap, once it is ready. Bare, where the organisation's pictures are secure and its key did not
     /// come along: POST there with the key.
     pub(crate) heatmap_url: Option<String>,
-    /// `skipped`, or null when no analysis was asked for.
-    #[schema(example = "skipped")]
+    /// `analyzing`, then `ready` (`done` for organisations of the older dialect) or `skipped`; null when no analysis was asked for.
+    #[schema(example = "ready")]
     pub(crate) analysis_results_status: Option<&'static str>,
-    /// The written analysis; null for now.
-    pub(crate) analysis_results: Option<Analysis>,
+    /// The verdict in words, once it is ready.
+    pub(crate) analysis_results: Option<AnalysisAnswer>,
     /// The same as `analysis_results_status`, under its other name.
-    #[schema(example = "skipped")]
+    #[schema(example = "ready")]
     pub(crate) analysis_result_status: Option<&'static str>,
     /// The same as `analysis_results`, under its other name.
-    pub(crate) analysis_result: Option<Analysis>,
+    pub(crate) analysis_result: Option<AnalysisAnswer>,
     /// Always null.
     pub(crate) content_moderation: Option<String>,
     /// Always null.
@@ -251,22 +251,30 @@ pub(crate) struct ImageAnswer {
     pub(crate) sha256: String,
 }
 
-/// The written analysis: the shape that clients know, documented although this version never fills it.
-#[derive(Debug, Serialize, ToSchema)]
+/// The verdict in words.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Analysis {
-    /// `strong`, `moderate`, `weak` or `disagreement`.
-    agreement: String,
+#[schema(as = Analysis)]
+pub(crate) struct AnalysisAnswer {
+    /// Whether the stages point the same way: `strong`, `moderate`, `weak` or `disagreement`.
+    #[schema(example = "moderate")]
+    pub(crate) agreement: &'static str,
     /// At most five short tags.
-    image_tags: Vec<String>,
-    /// 0–100.
-    confidence: f64,
-    /// Specific cues.
-    key_indicators: Vec<String>,
+    #[schema(max_items = 5)]
+    pub(crate) image_tags: Vec<String>,
+    /// The same as `imageTags`, under its other name.
+    #[schema(max_items = 5)]
+    pub(crate) image_tag: Vec<String>,
+    /// The verdict's confidence, 0–100.
+    #[schema(example = 90.24, minimum = 0, maximum = 100)]
+    pub(crate) confidence: f64,
+    /// What speaks for the verdict or against it; each is the `summary` of one of `signals`.
+    pub(crate) key_indicators: Vec<String>,
     /// Two to four sentences.
-    detailed_reasoning: String,
-    /// Broader patterns.
-    visual_patterns: Vec<String>,
-    /// Three to five next steps.
-    recommendations: Vec<String>,
+    pub(crate) detailed_reasoning: String,
+    /// What sort of picture it is and what became of it.
+    pub(crate) visual_patterns: Vec<String>,
+    /// Next steps.
+    #[schema(min_items = 3, max_items = 5)]
+    pub(crate) recommendations: Vec<String>,
 }
