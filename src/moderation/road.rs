@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{organization::Caller, refusal::Refusal};
+use touchstone_net::fetch::Fetcher;
 use touchstone_store::Store;
 
 use crate::{
+    fetched::Places,
     settings::Settings,
     trouble::{Trouble, chain},
 };
@@ -23,14 +25,17 @@ struct Inner {
     store: Store,
     blobs: Blobs,
     signer: Signer,
+    fetcher: Fetcher,
+    places: Places,
     settings: Settings,
 }
 
 impl Road {
-    /// A road over a database, an object store and the keys that sign links.
+    /// A road over a database, an object store, the keys that sign links, and the way to foreign URLs.
     #[must_use]
-    pub fn new(store: Store, blobs: Blobs, signer: Signer, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { store, blobs, signer, settings }) }
+    pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, settings: Settings) -> Self {
+        let places = Places::new(settings.concurrent_fetches, settings.concurrent_fetches_per_organization);
+        Self { inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings }) }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -43,6 +48,14 @@ impl Road {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.inner.signer
+    }
+
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.inner.fetcher
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.inner.places
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -9,6 +9,7 @@ mod accuracy;
 mod cli;
 mod crash;
 mod detector;
+mod fetch;
 mod hostile;
 mod ops;
 mod remote;
