@@ -257,6 +257,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_there_already_stays_the_same_version() {
+        let (_folder, blobs) = folder();
+        let image = Bytes::from_static(b"image");
+        let puts = (0..4).map(|_| blobs.put_once("fetched/a", "image/png", image.clone()));
+        let stored: Vec<Stored> = futures::future::try_join_all(puts).await.expect("put");
+        assert!(stored.iter().all(|one| *one == stored[0]), "{stored:?}");
+        assert_eq!(blobs.get("fetched/a", Some(&stored[0].etag), 5).await.expect("get"), Some(image));
+    }
+
+    #[tokio::test]
     async fn an_object_is_written_read_and_deleted() {
         let (_folder, blobs) = folder();
         let stored = blobs.put("uploads/a.jpg", "image/jpeg", Bytes::from_static(b"hello")).await.expect("put");

@@ -222,7 +222,8 @@ impl Refusal {
                     .into()
             }
             Self::Unfetchable { least, most } => format!(
-                "It must be a public http or https URL without credentials that soon answers 200 and an image of {} to {}. Or upload the file.",
+                "The URL must be public (http or https, a usual port, no credentials) and soon answer with an image of {} to {}. \
+                 Or upload the file instead.",
                 human_bytes(*least),
                 human_bytes(*most)
             ),

@@ -60,18 +60,21 @@ pub enum Named {
 /// What a client's `url` names. Nothing is looked up.
 ///
 /// # Errors
-/// [`Refusal::EmptyUrl`] when it is empty or no URL; [`Refusal::FileMissing`] when it names one of our stores, but no upload.
+/// [`Refusal::EmptyUrl`] when it is empty or no URL; [`Refusal::FileMissing`] when it names one of our stores or the path of an
+/// upload, but none that could be ours.
 pub fn named(url: &str, known_hosts: &[String]) -> Result<Named, Refusal> {
     let url = url.trim();
     if url.is_empty() {
         return Err(Refusal::EmptyUrl);
     }
-    if let Some(key) = key_in_path(url.split(['?', '#']).next().unwrap_or_default()) {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    if let Some(key) = key_in_path(path) {
         return Ok(Named::Upload(key));
     }
     let parsed = Url::parse(url).map_err(|_| Refusal::EmptyUrl)?;
     let host = parsed.host_str().unwrap_or_default().trim_end_matches('.');
-    if known_hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+    let known = known_hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+    if known || has_key_inside(path) || has_key_inside(parsed.path()) {
         // One of our own or the vendors' stores, but no key of ours: there is nothing under it, and it is never fetched.
         return Err(Refusal::FileMissing);
     }
@@ -87,6 +90,12 @@ fn key_in_path(path: &str) -> Option<String> {
         return None;
     }
     Some(format!("{UPLOADS}/{name}"))
+}
+
+/// Whether `uploads/<uuid>_…` stands anywhere in a path.
+fn has_key_inside(path: &str) -> bool {
+    let is_key = |name: &str| name.split_once('_').is_some_and(|(id, _)| Uuid::parse_str(id).is_ok());
+    path.split('/').zip(path.split('/').skip(1)).any(|(folder, name)| folder == UPLOADS && is_key(name))
 }
 
 #[cfg(test)]
@@ -127,12 +136,17 @@ mod tests {
         for url in [" ", "no url at all"] {
             assert_eq!(named(url, &known), Err(Refusal::EmptyUrl), "{url:?}");
         }
-        for url in ["https://nyc3.digitaloceanspaces.com/other/cat.jpg", "https://NYC3.digitaloceanspaces.com./cat.jpg"] {
-            assert_eq!(named(url, &known), Err(Refusal::FileMissing), "{url}");
+        let id = "581d47c7-3ef4-42af-88d9-6dab6bf69389";
+        for url in [
+            "https://nyc3.digitaloceanspaces.com/other/cat.jpg".to_owned(),
+            "https://NYC3.digitaloceanspaces.com./cat.jpg".to_owned(),
+            format!("https://x/uploads/{id}_/../../secret"),
+            format!("https://x/uploads/./{id}_my%20cat.jpg"),
+            format!("https://x/uploads/{id}_cat.jpg/more"),
+        ] {
+            assert_eq!(named(&url, &known), Err(Refusal::FileMissing), "{url}");
         }
-        for url in
-            ["https://example.com/cat.jpg", "https://x/uploads/581d47c7-3ef4-42af-88d9-6dab6bf69389_/../../secret", "file:///etc/passwd"]
-        {
+        for url in ["https://example.com/cat.jpg", "https://example.com/uploads/cat_1.jpg", "file:///etc/passwd"] {
             assert_eq!(named(url, &known), Ok(Named::Foreign(Url::parse(url).expect("a URL"))), "{url}");
         }
     }

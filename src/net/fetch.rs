@@ -36,6 +36,9 @@ pub enum FetchError {
     /// Neither http nor https.
     #[error("the scheme is neither http nor https")]
     Scheme,
+    /// Longer than servers take.
+    #[error("the URL is too long")]
+    Long,
     /// A user name or a password stands in the URL.
     #[error("there are credentials in the URL")]
     Credentials,

@@ -23,6 +23,11 @@ def detect(case):
     case.body = {"key": SEEDS["key"], "url": SEEDS["urls"][next(TURN) % len(SEEDS["urls"])]}
 
 
+def detect_url(case):
+    detect(case)
+    case.body["max_wait_seconds"] = 3
+
+
 def query(case):
     case.body = {"id": SEEDS["document"]}
 
@@ -55,6 +60,7 @@ def presign(case):
 
 VALID = {
     "POST /detect": detect,
+    "POST /detect-url": detect_url,
     "POST /query": query,
     "GET /heatmap/{id}": link("heatmap"),
     "GET /preview/{id}": link("preview"),

@@ -6,6 +6,9 @@ use url::{Host, Url};
 
 use super::{FetchError, address::Addresses};
 
+/// Longest URL that is asked for, in bytes: what most servers take.
+const LONGEST: usize = 8192;
+
 /// What a URL must be.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
@@ -27,6 +30,9 @@ impl Rules {
     pub(super) fn check(&self, url: &Url) -> Result<(), FetchError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(FetchError::Scheme);
+        }
+        if url.as_str().len() > LONGEST {
+            return Err(FetchError::Long);
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(FetchError::Credentials);
@@ -138,6 +144,7 @@ mod tests {
         for (url, port) in [("http://example.com:22/", 22), ("https://example.com:8443/", 8443), ("http://example.com:0/", 0)] {
             assert_eq!(refused(url), Some(format!("port {port} is not allowed")), "{url}");
         }
+        assert!(refused(&format!("http://example.com/{}", "x".repeat(LONGEST))).is_some());
         for url in ["https://uploads.example.org/x.jpg", "https://UPLOADS.example.org./x.jpg"] {
             assert_eq!(refused(url).as_deref(), Some("the host is one that is never fetched"), "{url}");
         }

@@ -47,7 +47,13 @@ async fn a_url_is_needed_and_must_name_an_upload_or_lead_outside() {
     for url in ["", "   ", "no url at all", "http://"] {
         client.detect(json!({ "url": url })).await.refused(400, "Input URL cannot be empty");
     }
-    for url in ["ftp://example.com/cat.jpg", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "http://[::1]/"] {
+    for url in [
+        "ftp://example.com/cat.jpg",
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "http://[::1]/",
+        "http://localhost/cat.jpg",
+    ] {
         client.detect(json!({ "url": url })).await.refused(400, "Input URL could not be fetched");
     }
     let host = client.url.strip_prefix("http://").unwrap();

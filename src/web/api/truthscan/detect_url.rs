@@ -46,7 +46,7 @@ pub(crate) struct DetectUrlBody {
 }
 
 /// The verdict, or where to ask for it.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum DetectUrlAnswer {
     /// It came in time.
@@ -55,8 +55,9 @@ pub(crate) enum DetectUrlAnswer {
     Pending(DetectAnswer),
 }
 
-/// What `/query` answers, and the label at the top as well.
+/// What `/query` answers, and the label at the top as well. Nothing but `id` and `status` while it is pending.
 #[derive(Serialize, ToSchema)]
+#[schema(as = DetectUrlAnswer)]
 pub(crate) struct ReadyAnswer {
     #[serde(flatten)]
     answer: QueryAnswer,
@@ -78,7 +79,7 @@ pub(crate) struct ReadyAnswer {
     operation_id = "detectUrl",
     params(("apikey" = Option<String>, Header, nullable = false, description = "Your API key, when it is not in the body.")),
     request_body = DetectUrlBody,
-    responses((status = 200, description = "The verdict, or pending", body = DetectUrlAnswer, content_type = "application/json"), BadRequest, Keyed, Bodied, Everywhere)
+    responses((status = 200, description = "The verdict, or pending", body = ReadyAnswer, content_type = "application/json"), BadRequest, Keyed, Bodied, Everywhere)
 )]
 pub(crate) async fn detect_url(
     site: Data<Site>,
