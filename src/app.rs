@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{credit::Credits, organization::Dialect, time::Timestamp};
 use touchstone_moderation::{Road, Words};
+use touchstone_net::fetch::Fetcher;
 use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
 use touchstone_store::{NewOrganization, Store};
 
@@ -84,7 +85,9 @@ impl App {
         let pipeline = open_pipeline(&config, &roles).await?;
         let listener = if roles.contains(&Role::Api) { Some(listen(&config.http.listen)?) } else { None };
         let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let road = Road::new(store.clone(), blobs, signer.clone(), road_settings(&config, address)?).with_words(words(&config, &roles)?);
+        let settings = road_settings(&config, address)?;
+        let fetcher = Fetcher::open(&config.fetch, &settings.known_hosts).context("foreign URLs cannot be fetched")?;
+        let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, settings).with_words(words(&config, &roles)?);
         let model = model_facts(pipeline.as_ref());
         let server = listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), model)).transpose()?;
         // Last: a key that is shown once must not be made by a start that then fails.
@@ -228,6 +231,8 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
         jobs: config.jobs.clone(),
         public_url,
         known_hosts,
+        concurrent_fetches: config.fetch.concurrent,
+        concurrent_fetches_per_organization: config.fetch.concurrent_per_organization,
         link_seconds: config.security.link_seconds,
         try_it_organization: config.http.try_it_organization.clone(),
     })

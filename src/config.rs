@@ -34,6 +34,8 @@ pub struct Config {
     pub security: Security,
     /// What may be sent in.
     pub uploads: touchstone_moderation::settings::Uploads,
+    /// Which foreign URLs are fetched.
+    pub fetch: touchstone_net::fetch::Settings,
     /// How work is handed out.
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.

@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use object_store::{
-    Attribute, Attributes, GetOptions, GetResult, ObjectStore, ObjectStoreExt, PutOptions,
+    Attribute, Attributes, Error, GetOptions, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
     path::Path,
     signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Signer, Url},
 };
@@ -76,6 +76,28 @@ impl Blobs {
         let options = PutOptions { attributes: self.attributes(content_type), ..PutOptions::default() };
         let put = self.0.store.put_opts(&path, bytes.into(), options).await?;
         Ok(Stored { size, etag: put.e_tag.unwrap_or_default() })
+    }
+
+    /// Writes an object under a key that says what is in it: one that is there already stays as it is, the same version, so that
+    /// whoever has submitted it keeps what they submitted.
+    ///
+    /// # Errors
+    /// When the key is none or the store fails.
+    pub async fn put_once(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<Stored, BlobError> {
+        let path = self.path(key)?;
+        let size = bytes.len() as u64;
+        let options = PutOptions { attributes: self.attributes(content_type), mode: PutMode::Create, ..PutOptions::default() };
+        match self.0.store.put_opts(&path, bytes.clone().into(), options).await {
+            Ok(put) => Ok(Stored { size, etag: put.e_tag.unwrap_or_default() }),
+            Err(Error::AlreadyExists { .. }) => match self.head(key).await? {
+                Some(stored) => Ok(stored),
+                // Deleted in this very moment.
+                None => self.put(key, content_type, bytes).await,
+            },
+            // A store without conditional writes names a version after its bytes, so writing them again changes nothing.
+            Err(Error::NotImplemented { .. }) => self.put(key, content_type, bytes).await,
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Writes an object from a stream of as many bytes as `sizes` allows. Memory stays flat, and nothing is visible until all
@@ -232,6 +254,16 @@ mod tests {
 
     fn chunks(sizes: &[usize]) -> Vec<Result<Bytes, &'static str>> {
         sizes.iter().enumerate().map(|(n, size)| Ok(Bytes::from(vec![n as u8; *size]))).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_there_already_stays_the_same_version() {
+        let (_folder, blobs) = folder();
+        let image = Bytes::from_static(b"image");
+        let puts = (0..4).map(|_| blobs.put_once("fetched/a", "image/png", image.clone()));
+        let stored: Vec<Stored> = futures::future::try_join_all(puts).await.expect("put");
+        assert!(stored.iter().all(|one| *one == stored[0]), "{stored:?}");
+        assert_eq!(blobs.get("fetched/a", Some(&stored[0].etag), 5).await.expect("get"), Some(image));
     }
 
     #[tokio::test]

@@ -116,6 +116,16 @@ async fn streams_small_and_large_become_objects_and_long_ones_none() {
 }
 
 #[tokio::test]
+async fn what_is_there_already_stays_the_same_version() {
+    let Fake { blobs, folder: _folder, .. } = fake("").await;
+    let image = Bytes::from(vec![7; 4096]);
+    let first = blobs.put_once("fetched/a", "image/png", image.clone()).await.expect("put");
+    let second = blobs.put_once("fetched/a", "image/png", image.clone()).await.expect("put");
+    assert_eq!((first.size, &first), (4096, &second));
+    assert_eq!(blobs.get("fetched/a", Some(&first.etag), 4096).await.expect("get"), Some(image));
+}
+
+#[tokio::test]
 async fn health_notices_a_bucket_that_is_not_there() {
     let Fake { blobs, mut settings, folder: _folder } = fake("").await;
     blobs.health().await.expect("healthy");

@@ -65,8 +65,13 @@ pub enum Refusal {
     },
     /// The body's `url` is empty or unparseable.
     EmptyUrl,
-    /// The body's `url` names no upload of ours, and this build fetches nothing.
-    ForeignUrl,
+    /// The body's `url` is not allowed, or no image could be fetched from it: one answer for all of it, so that nobody maps a network.
+    Unfetchable {
+        /// The least that an image may have, in bytes.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
     /// No such upload, or none of this organisation's: one answer for both, so that keys cannot be probed.
     FileMissing,
     /// The body's `email` is there and blank.
@@ -171,7 +176,7 @@ impl Refusal {
             Self::FileTooLarge { most } => format!("File size exceeds limit of {}", human_bytes(*most)),
             Self::InvalidFileType { .. } => "Invalid file type".into(),
             Self::EmptyUrl => "Input URL cannot be empty".into(),
-            Self::ForeignUrl => "Input URL must point to an upload".into(),
+            Self::Unfetchable { .. } => "Input URL could not be fetched".into(),
             Self::FileMissing => "File metadata could not be fetched".into(),
             Self::EmptyEmail => "Input email is empty".into(),
             Self::IdTaken => "id already exists".into(),
@@ -213,13 +218,15 @@ impl Refusal {
                 found.unwrap_or("no image that is accepted")
             ),
             Self::EmptyUrl => {
-                "Send \"url\": your storage host or this server's address, followed by \"/\" and the file_path of GET /get-presigned-url."
+                "Send \"url\": your storage host or this server's address, followed by \"/\" and the file_path of GET /get-presigned-url; or the public URL of an image."
                     .into()
             }
-            Self::ForeignUrl => {
-                "Only files uploaded here are judged: upload with GET /get-presigned-url and PUT, then send its file_path in \"url\"."
-                    .into()
-            }
+            Self::Unfetchable { least, most } => format!(
+                "The URL must be public (http or https, a usual port, no credentials) and soon answer with an image of {} to {}. \
+                 Or upload the file instead.",
+                human_bytes(*least),
+                human_bytes(*most)
+            ),
             Self::FileMissing => {
                 "No uploaded file of yours is stored under this path. Upload it first with the presigned URL, or check the file_path."
                     .into()
@@ -273,8 +280,12 @@ mod tests {
 
     #[test]
     fn every_refusal_tells_a_way_out_that_is_more_than_the_sentence() {
-        for refusal in [Refusal::FileMissing, Refusal::NotEnoughCredits, Refusal::ForeignUrl, Refusal::Internal { reference: "r1".into() }]
-        {
+        for refusal in [
+            Refusal::FileMissing,
+            Refusal::NotEnoughCredits,
+            Refusal::Unfetchable { least: 1, most: 2 },
+            Refusal::Internal { reference: "r1".into() },
+        ] {
             assert!(refusal.way_out().len() > refusal.sentence().len(), "{refusal}");
         }
     }

@@ -20,14 +20,6 @@ use crate::{
 };
 
 impl Road {
-    /// The object key that a client's `url` names (row T3). Nothing is looked up and nothing is fetched.
-    ///
-    /// # Errors
-    /// [`Refusal::EmptyUrl`], [`Refusal::ForeignUrl`], [`Refusal::FileMissing`].
-    pub fn object_key(&self, url: &str) -> Result<String, Refusal> {
-        names::object_key(url, &self.settings().known_hosts)
-    }
-
     /// Where a submission's `model` leads (row T4); left out, it is `generic`.
     ///
     /// # Errors
@@ -36,11 +28,21 @@ impl Road {
         model.map_or_else(|| Ok(Route::default()), |model| Route::parse(model, &self.settings().jobs.instances))
     }
 
-    /// Accepts a submission: from here on the image is judged or its credit released, whatever crashes.
+    /// Accepts a submission: from here on the image is judged or its credit released, whatever crashes. Of a fetched image
+    /// whose submission is refused nothing is left.
     ///
     /// # Errors
     /// What the object, the organisation's credits or the queue refuse.
     pub async fn submit(&self, submission: Submission) -> Result<DocumentId, Refusal> {
+        let fetched = names::is_fetched(&submission.object_key).then(|| submission.object_key.clone());
+        let submitted = self.submit_upload(submission).await;
+        let (Err(refusal), Some(object_key)) = (&submitted, fetched) else { return submitted };
+        self.discard(&object_key).await?;
+        // It was here a moment ago: the same image was submitted twice at once, and the other one was refused.
+        if *refusal == Refusal::FileMissing { Err(Refusal::Busy { retry_after: RETRY_AFTER }) } else { submitted }
+    }
+
+    async fn submit_upload(&self, submission: Submission) -> Result<DocumentId, Refusal> {
         let upload = self.own_upload(&submission).await?;
         let kind = UploadKind::from_file_name(&submission.object_key).ok_or(Refusal::FileMissing)?;
         let UploadKind::Image(expected) = kind else {

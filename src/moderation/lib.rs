@@ -5,6 +5,7 @@
 
 mod documents;
 mod draw;
+mod fetched;
 mod ingest;
 pub mod judge;
 pub mod names;

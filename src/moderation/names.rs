@@ -3,12 +3,15 @@
 //! Clients rebuild the URL of an upload in several ways (hard-coded vendor hosts, bucket as host, origin plus path), so the
 //! key is recognised by its own shape, `uploads/<uuid>_…`, and never by the host (row T3, `real-clients.md` 2.6, 1 and 2).
 
-use touchstone_core::refusal::Refusal;
+use touchstone_core::{ids::OrganizationId, media::Format, media::IMAGE_EXTENSIONS, refusal::Refusal};
 use url::Url;
 use uuid::Uuid;
 
 /// The folder of uploads within the object store, and the segment that marks a key in a URL.
 pub const UPLOADS: &str = "uploads";
+
+/// The folder of images that were fetched from foreign URLs.
+const FETCHED: &str = "fetched";
 
 /// Longest stem kept of a client's file name, in characters.
 const LONGEST_STEM: usize = 80;
@@ -32,25 +35,50 @@ pub fn fresh_key(name: &str) -> String {
     format!("{UPLOADS}/{}_{moment}_{name}", Uuid::new_v4())
 }
 
-/// The object key that a client's `url` names.
+/// The key of a fetched image: the same image of the same organisation always has the same.
+#[must_use]
+pub fn fetched_key(organization: OrganizationId, sha256: &str, format: Format) -> String {
+    let extension = IMAGE_EXTENSIONS.iter().find(|(_, its)| *its == format).map_or("img", |(extension, _)| extension);
+    format!("{FETCHED}/{organization}/{sha256}.{extension}")
+}
+
+/// Whether an object was fetched from a foreign URL, and not uploaded.
+#[must_use]
+pub fn is_fetched(object_key: &str) -> bool {
+    object_key.split('/').next() == Some(FETCHED)
+}
+
+/// What a client's `url` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// An upload, by its object key.
+    Upload(String),
+    /// Something out there.
+    Foreign(Url),
+}
+
+/// What a client's `url` names. Nothing is looked up.
 ///
 /// # Errors
-/// [`Refusal::EmptyUrl`] when it is empty or no URL; [`Refusal::ForeignUrl`] when it names no upload.
-pub fn object_key(url: &str, known_hosts: &[String]) -> Result<String, Refusal> {
+/// [`Refusal::EmptyUrl`] when it is empty or no URL; [`Refusal::FileMissing`] when it names one of our stores or the path of an
+/// upload, but none that could be ours.
+pub fn named(url: &str, known_hosts: &[String]) -> Result<Named, Refusal> {
     let url = url.trim();
     if url.is_empty() {
         return Err(Refusal::EmptyUrl);
     }
-    if let Some(key) = key_in_path(url.split(['?', '#']).next().unwrap_or_default()) {
-        return Ok(key);
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    if let Some(key) = key_in_path(path) {
+        return Ok(Named::Upload(key));
     }
     let parsed = Url::parse(url).map_err(|_| Refusal::EmptyUrl)?;
-    let host = parsed.host_str().unwrap_or_default();
-    if known_hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+    let host = parsed.host_str().unwrap_or_default().trim_end_matches('.');
+    let known = known_hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+    if known || has_key_inside(path) || has_key_inside(parsed.path()) {
         // One of our own or the vendors' stores, but no key of ours: there is nothing under it, and it is never fetched.
         return Err(Refusal::FileMissing);
     }
-    Err(Refusal::ForeignUrl)
+    Ok(Named::Foreign(parsed))
 }
 
 /// Finds `uploads/<uuid>_<rest>` at the end of a path. Our own keys hold nothing that a client would have to escape.
@@ -62,6 +90,12 @@ fn key_in_path(path: &str) -> Option<String> {
         return None;
     }
     Some(format!("{UPLOADS}/{name}"))
+}
+
+/// Whether `uploads/<uuid>_…` stands anywhere in a path.
+fn has_key_inside(path: &str) -> bool {
+    let is_key = |name: &str| name.split_once('_').is_some_and(|(id, _)| Uuid::parse_str(id).is_ok());
+    path.split('/').zip(path.split('/').skip(1)).any(|(folder, name)| folder == UPLOADS && is_key(name))
 }
 
 #[cfg(test)]
@@ -91,17 +125,37 @@ mod tests {
             format!("  https://ai-image-detector-prod.nyc3.digitaloceanspaces.com//{key} "),
             key.to_owned(),
         ] {
-            assert_eq!(object_key(&url, &[]), Ok(key.to_owned()), "{url}");
+            assert_eq!(named(&url, &[]), Ok(Named::Upload(key.to_owned())), "{url}");
         }
     }
 
     #[test]
-    fn anything_else_is_refused_by_name() {
+    fn anything_else_is_foreign_or_no_url() {
+        // T3
         let known = ["nyc3.digitaloceanspaces.com".to_owned()];
-        assert_eq!(object_key(" ", &known), Err(Refusal::EmptyUrl));
-        assert_eq!(object_key("no url at all", &known), Err(Refusal::EmptyUrl));
-        assert_eq!(object_key("https://example.com/cat.jpg", &known), Err(Refusal::ForeignUrl));
-        assert_eq!(object_key("https://nyc3.digitaloceanspaces.com/other/cat.jpg", &known), Err(Refusal::FileMissing));
-        assert_eq!(object_key("https://x/uploads/581d47c7-3ef4-42af-88d9-6dab6bf69389_/../../secret", &known), Err(Refusal::ForeignUrl));
+        for url in [" ", "no url at all"] {
+            assert_eq!(named(url, &known), Err(Refusal::EmptyUrl), "{url:?}");
+        }
+        let id = "581d47c7-3ef4-42af-88d9-6dab6bf69389";
+        for url in [
+            "https://nyc3.digitaloceanspaces.com/other/cat.jpg".to_owned(),
+            "https://NYC3.digitaloceanspaces.com./cat.jpg".to_owned(),
+            format!("https://x/uploads/{id}_/../../secret"),
+            format!("https://x/uploads/./{id}_my%20cat.jpg"),
+            format!("https://x/uploads/{id}_cat.jpg/more"),
+        ] {
+            assert_eq!(named(&url, &known), Err(Refusal::FileMissing), "{url}");
+        }
+        for url in ["https://example.com/cat.jpg", "https://example.com/uploads/cat_1.jpg", "file:///etc/passwd"] {
+            assert_eq!(named(url, &known), Ok(Named::Foreign(Url::parse(url).expect("a URL"))), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_same_image_has_the_same_key() {
+        let organization = OrganizationId(Uuid::nil());
+        let key = fetched_key(organization, "00ff", Format::Jpeg);
+        assert_eq!(key, "fetched/00000000-0000-0000-0000-000000000000/00ff.jpg");
+        assert!(is_fetched(&key) && !is_fetched("uploads/fetched/x.jpg"));
     }
 }

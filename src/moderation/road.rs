@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{organization::Caller, refusal::Refusal};
+use touchstone_net::fetch::Fetcher;
 use touchstone_store::Store;
 
 use crate::{
+    fetched::Places,
     settings::Settings,
     trouble::{Trouble, chain},
     words::Words,
@@ -25,14 +27,17 @@ struct Inner {
     store: Store,
     blobs: Blobs,
     signer: Signer,
+    fetcher: Fetcher,
+    places: Places,
     settings: Settings,
 }
 
 impl Road {
-    /// A road over a database, an object store and the keys that sign links.
+    /// A road over a database, an object store, the keys that sign links, and the way to foreign URLs.
     #[must_use]
-    pub fn new(store: Store, blobs: Blobs, signer: Signer, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { store, blobs, signer, settings }), words: None }
+    pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, settings: Settings) -> Self {
+        let places = Places::new(settings.concurrent_fetches, settings.concurrent_fetches_per_organization);
+        Self { inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings }), words: None }
     }
 
     /// The same road, with a vision model that may add to its analyses.
@@ -62,6 +67,14 @@ impl Road {
 
     pub(crate) fn words(&self) -> Option<&Words> {
         self.words.as_ref()
+    }
+
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.inner.fetcher
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.inner.places
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -78,6 +78,10 @@ pub struct Settings {
     pub public_url: Url,
     /// Hosts whose URLs name uploads of ours and are never fetched (row T3).
     pub known_hosts: Vec<String>,
+    /// Foreign URLs that this node fetches at once (`fetch.concurrent`).
+    pub concurrent_fetches: usize,
+    /// Foreign URLs that this node fetches at once for one organisation.
+    pub concurrent_fetches_per_organization: usize,
     /// Seconds that a link to a heatmap or preview lives.
     pub link_seconds: u64,
     /// The organisation that pays for the try-it page.

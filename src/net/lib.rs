@@ -2,5 +2,6 @@
 //! timeouts, redirects and tokens are dealt with in one place. It knows no database, no tenant and no platform.
 
 mod chain;
+pub mod fetch;
 pub mod inference;
 pub mod wording;

@@ -32,7 +32,7 @@ pub enum UploadState {
 /// An upload about to be permitted.
 #[derive(Debug, Clone)]
 pub struct NewUpload {
-    /// `uploads/<uuid>_<date>_<name>`.
+    /// `uploads/<uuid>_<date>_<name>`, or `fetched/<organisation>/<sha256>.<extension>`.
     pub object_key: String,
     /// Who may submit it.
     pub organization: OrganizationId,
@@ -47,7 +47,7 @@ pub struct NewUpload {
 /// One upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// `uploads/<uuid>_<date>_<name>`.
+    /// `uploads/<uuid>_<date>_<name>`, or `fetched/<organisation>/<sha256>.<extension>`.
     pub object_key: String,
     /// Who may submit it.
     pub organization: OrganizationId,
@@ -94,20 +94,47 @@ impl Store {
         if waiting >= quota {
             return Ok(Issued::QuotaReached);
         }
-        let row = ActiveModel {
-            object_key: Set(new.object_key),
-            organization_id: Set(new.organization.0),
-            document_id: Set(new.correlation),
-            content_type: Set(new.content_type),
-            created_at: Set(Timestamp::now().0),
-            expires_at: Set(new.expires_at.0),
-            state: Set(UploadState::Issued),
-            size: Set(None),
-            etag: Set(None),
-        };
-        Entity::insert(row).exec_without_returning(&*write).await?;
+        Entity::insert(row(new)).exec_without_returning(&*write).await?;
         write.commit().await?;
         Ok(Issued::Yes)
+    }
+
+    /// Permits an upload that the server itself is about to store under a key that says what is in it: the same key comes back when
+    /// the same image does, and is then permitted anew. Says `false` while the one before is being deleted.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], or when the database fails.
+    pub async fn issue_again(&self, new: NewUpload) -> Result<bool, StoreError> {
+        let write = self.write_at_door().await?;
+        // Two of one organisation at once must not both find nothing there.
+        credits::locked(&write, new.organization).await?;
+        let known = Entity::find_by_id(new.object_key.as_str()).lock_exclusive().one(&*write).await?;
+        match known.map(|row| row.state) {
+            Some(UploadState::Expiring) => return Ok(false),
+            Some(_) => {
+                let later = Entity::update_many().col_expr(Column::ExpiresAt, Expr::value(new.expires_at.0));
+                later.filter(Column::ObjectKey.eq(new.object_key)).exec(&*write).await?;
+            }
+            None => Entity::insert(row(new)).exec_without_returning(&*write).await.map(drop)?,
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// Nobody may submit this upload any more. Says `false` when somebody has, or there is none. Delete the object, then
+    /// [`Store::forget_upload`]; after a crash in between the sweep finds it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expire_upload(&self, object_key: &str) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let expired = Entity::update_many()
+            .col_expr(Column::State, Expr::value(UploadState::Expiring))
+            .filter(Column::ObjectKey.eq(object_key).and(Column::State.ne(UploadState::Taken)))
+            .exec(&*write)
+            .await?;
+        write.commit().await?;
+        Ok(expired.rows_affected > 0)
     }
 
     /// One upload, whoever's.
@@ -168,6 +195,20 @@ impl Store {
             Entity::delete_many().filter(Column::ObjectKey.eq(object_key).and(Column::State.ne(UploadState::Taken))).exec(&*write).await?;
         write.commit().await?;
         Ok(removed.rows_affected > 0)
+    }
+}
+
+fn row(new: NewUpload) -> ActiveModel {
+    ActiveModel {
+        object_key: Set(new.object_key),
+        organization_id: Set(new.organization.0),
+        document_id: Set(new.correlation),
+        content_type: Set(new.content_type),
+        created_at: Set(Timestamp::now().0),
+        expires_at: Set(new.expires_at.0),
+        state: Set(UploadState::Issued),
+        size: Set(None),
+        etag: Set(None),
     }
 }
 

@@ -74,6 +74,17 @@ impl Fields {
         }
     }
 
+    /// A whole number, if it is there. One that is too large for us is the largest.
+    pub(crate) fn integer(&mut self, name: &str) -> Option<i64> {
+        match self.take(name)? {
+            Value::Number(number) if number.as_i64().is_some() => number.as_i64(),
+            Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() == 0.0) => {
+                number.as_f64().map(|number| number as i64)
+            }
+            other => self.wrong("int_type", name, "Input should be a valid integer", &other),
+        }
+    }
+
     /// A UUID, if it is there.
     pub(crate) fn uuid(&mut self, name: &str) -> Option<Uuid> {
         let text = self.text(name)?;
@@ -229,6 +240,15 @@ mod tests {
         let mut fields = Fields::parse(br#"{"id":null}"#).expect("an object");
         fields.required_uuid("id");
         assert_eq!(problems(fields.done().expect_err("refused")), [("body.id".to_owned(), "missing")]);
+    }
+
+    #[test]
+    fn whole_numbers_are_read_however_they_are_written() {
+        let mut fields = Fields::parse(br#"{"a":7,"b":7.0,"c":1e300,"d":-1,"e":1.5,"f":"7"}"#).expect("an object");
+        assert_eq!(["a", "b", "c", "d"].map(|name| fields.integer(name)), [Some(7), Some(7), Some(i64::MAX), Some(-1)]);
+        assert_eq!(["e", "f"].map(|name| fields.integer(name)), [None, None]);
+        let expected = [("body.e".to_owned(), "int_type"), ("body.f".to_owned(), "int_type")];
+        assert_eq!(problems(fields.done().expect_err("refused")), expected);
     }
 
     #[test]

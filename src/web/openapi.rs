@@ -14,7 +14,7 @@ use utoipa::{
 };
 
 use crate::{
-    api::truthscan::{assets, credits, detect, health, help, presign, query, upload},
+    api::truthscan::{assets, credits, detect, detect_url, health, help, presign, query, upload},
     errors::{ErrorBody, InvalidBody, Problem},
 };
 
@@ -22,12 +22,13 @@ use crate::{
 #[openapi(
     info(
         title = "Touchstone",
-        description = "Tells camera images from AI-generated ones, and says why.\n\nThree steps: GET /get-presigned-url, PUT the file, POST /detect; then POST /query until `status` is `done` or `failed`. Every refusal is an object with `error`, what was wrong, and `detail`, the way out."
+        description = "Tells camera images from AI-generated ones, and says why.\n\nThree steps: GET /get-presigned-url, PUT the file, POST /detect; then POST /query until `status` is `done` or `failed`. Or one: POST /detect-url with the public URL of an image. Every refusal is an object with `error`, what was wrong, and `detail`, the way out."
     ),
     paths(
         presign::presign,
         upload::put,
         detect::detect,
+        detect_url::detect_url,
         query::query,
         assets::get_heatmap,
         assets::post_heatmap,

@@ -21,6 +21,8 @@ pub struct Settings {
     pub max_json_bytes: usize,
     /// Uploads through this server that may be under way at once; one more is refused with 503.
     pub concurrent_uploads: usize,
+    /// Clients that wait for a verdict at once; one more is answered without waiting.
+    pub concurrent_waits: usize,
     /// Seconds in which a request's head must have arrived.
     pub head_seconds: u64,
     /// Seconds that a body may stand still.

@@ -49,6 +49,7 @@ pub(crate) struct Site {
     /// The public can reach this listener.
     public: bool,
     uploads: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
     draining: AtomicBool,
     metrics: Option<PrometheusHandle>,
 }
@@ -73,6 +74,7 @@ impl Site {
             model,
             public,
             uploads: Arc::new(Semaphore::new(settings.concurrent_uploads)),
+            waits: Arc::new(Semaphore::new(settings.concurrent_waits)),
             draining: AtomicBool::new(false),
             metrics,
             settings: settings.clone(),
@@ -129,6 +131,11 @@ impl Site {
     pub(crate) fn upload_place(&self) -> Result<OwnedSemaphorePermit, Failure> {
         let place = Arc::clone(&self.uploads).try_acquire_owned();
         place.map_err(|_| Refusal::Busy { retry_after: NO_PLACE }.into())
+    }
+
+    /// A place to wait for a verdict, kept until the permit is dropped; `None` when all are taken.
+    pub(crate) fn wait_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.waits).try_acquire_owned().ok()
     }
 
     /// Whether the try-it page is served here.

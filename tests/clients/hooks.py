@@ -24,6 +24,11 @@ def detect(case):
     case.body = {"key": SEEDS["key"], "url": SEEDS["urls"][turn % len(SEEDS["urls"])], "model": SEEDS["models"][turn % len(SEEDS["models"])]}
 
 
+def detect_url(case):
+    detect(case)
+    case.body["max_wait_seconds"] = 3
+
+
 def query(case):
     case.body = {"id": SEEDS["document"]} | ({"key": SEEDS["key"]} if next(TURN) % 2 else {})
 
@@ -56,6 +61,7 @@ def presign(case):
 
 VALID = {
     "POST /detect": detect,
+    "POST /detect-url": detect_url,
     "POST /query": query,
     "GET /heatmap/{id}": link("heatmap"),
     "GET /preview/{id}": link("preview"),

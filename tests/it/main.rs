@@ -10,6 +10,7 @@ mod cli;
 mod crash;
 mod curl;
 mod detector;
+mod fetch;
 mod hostile;
 mod ops;
 mod remote;

@@ -15,7 +15,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("src/net", &["core", "pipeline"]),
     ("src/store", &["core", "migrations"]),
     ("src/blobs", &["core"]),
-    ("src/moderation", &["core", "pipeline", "store", "blobs"]),
+    ("src/moderation", &["core", "pipeline", "net", "store", "blobs"]),
     ("src/web", &["core", "moderation"]),
     ("src/cli", &["core", "pipeline"]),
 ];
@@ -35,6 +35,7 @@ const HOLDERS: &[(&str, &[&str])] = &[
     ("object_store", &["src/blobs"]),
     // In blobs it only switches on TLS in object_store's client; the root's benchmark is a client of the server it measures.
     ("reqwest", &["src/net", "src/blobs", "."]),
+    ("hickory-resolver", &["src/net"]),
     ("clap", &["src/cli", "."]),
     ("indicatif", &["src/cli"]),
     ("plotters", &["src/cli"]),

@@ -16,6 +16,7 @@ on_every_database!(
     the_quota_counts_what_was_never_submitted,
     a_submitted_upload_is_not_written_again,
     what_nobody_submits_expires_and_cannot_be_submitted_then,
+    what_comes_again_is_permitted_again_and_refused_only_while_it_goes,
 );
 
 fn upload(organization: OrganizationId, object_key: &str) -> NewUpload {
@@ -65,4 +66,22 @@ async fn what_nobody_submits_expires_and_cannot_be_submitted_then(f: Fixture) {
     assert!(!f.store.mark_stored(&idle, 2048, "e1").await.expect("too late"));
     assert!(f.store.forget_upload(&idle).await.expect("forgotten"));
     assert_eq!(f.store.upload(&idle).await.expect("upload"), None);
+}
+
+// X9
+async fn what_comes_again_is_permitted_again_and_refused_only_while_it_goes(f: Fixture) {
+    let (organization, key) = (f.organization(10, 0).await, "fetched/o/00ff.png");
+    let again = || f.store.issue_again(upload(organization, key));
+    let (one, two) = tokio::join!(again(), again());
+    assert!(one.expect("issued") && two.expect("issued"), "two at once are one upload");
+    assert!(f.store.expire_upload(key).await.expect("expired"));
+    assert!(!again().await.expect("refused"), "it is being deleted");
+    assert_eq!(f.submit(document(organization, key)).await, Submitted::NoUpload);
+    assert!(f.store.forget_upload(key).await.expect("forgotten"));
+    assert!(again().await.expect("issued"));
+    assert!(matches!(f.submit(document(organization, key)).await, Submitted::Created(_)));
+    assert!(!f.store.expire_upload(key).await.expect("refused"), "a document needs it");
+    assert!(again().await.expect("issued"), "and it may be submitted with other options");
+    assert_eq!(f.store.upload(key).await.expect("upload").expect("there").state, UploadState::Taken);
+    assert!(!f.store.expire_upload("fetched/o/nowhere.png").await.expect("refused"));
 }

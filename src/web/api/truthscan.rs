@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod assets;
 pub(crate) mod credits;
 pub(crate) mod detect;
+pub(crate) mod detect_url;
 pub(crate) mod health;
 pub(crate) mod help;
 pub(crate) mod presign;

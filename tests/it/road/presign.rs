@@ -146,9 +146,12 @@ async fn sweep(app: &TestApp) -> u64 {
         jobs: app.config.jobs.clone(),
         public_url: url::Url::parse(&app.url).unwrap(),
         known_hosts: Vec::new(),
+        concurrent_fetches: 0,
+        concurrent_fetches_per_organization: 0,
         link_seconds: 60,
         try_it_organization: String::new(),
     };
-    let road = touchstone_moderation::Road::new(app.store().await, blobs, app.signer().await, settings);
+    let fetcher = touchstone_net::fetch::Fetcher::open(&app.config.fetch, &[]).unwrap();
+    let road = touchstone_moderation::Road::new(app.store().await, blobs, app.signer().await, fetcher, settings);
     road.sweep_uploads().await.unwrap()
 }

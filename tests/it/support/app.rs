@@ -15,7 +15,7 @@ use touchstone::{
 use touchstone_core::{credit::Credits, organization::Dialect};
 use touchstone_store::{NewOrganization, Store};
 
-use super::{Client, audit, database::TestDatabase, eventually};
+use super::{Client, audit, database::TestDatabase, eventually, install_tls};
 
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
@@ -84,6 +84,7 @@ impl TestApp {
     }
 
     pub(crate) fn start(plan: Plan) -> Self {
+        install_tls();
         let data = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
         let (tell, told) = mpsc::channel();

@@ -122,6 +122,14 @@ impl Client {
         self.post("/detect", &body).await
     }
 
+    /// Submits a URL with this body and waits, if it says so; the key is added unless the body has one.
+    pub(crate) async fn detect_url(&self, mut body: Value) -> Answer {
+        if body.get("key").is_none() {
+            body["key"] = json!(self.key);
+        }
+        self.post("/detect-url", &body).await
+    }
+
     /// The URL that a client of the vendor would send for an upload.
     pub(crate) fn vendor_url(upload: &Upload) -> String {
         format!("https://ai-image-detector-prod.nyc3.digitaloceanspaces.com/{}", upload.path)

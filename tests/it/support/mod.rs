@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod forge;
 pub(crate) mod node;
+pub(crate) mod outside;
 pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod python;
@@ -15,6 +16,7 @@ pub(crate) mod vision;
 pub(crate) use answer::Answer;
 pub(crate) use app::{Plan, TestApp};
 pub(crate) use client::{Client, Upload};
+pub(crate) use outside::Outside;
 pub(crate) use process::Process;
 
 use std::{
@@ -29,10 +31,15 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// An HTTP client that follows nothing and waits for nobody. TLS is never used, but its provider must be there.
-pub(crate) fn http() -> reqwest::Client {
+/// Chooses the TLS provider, as the program's `main` does.
+pub(crate) fn install_tls() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().expect("the first provider of this process"));
+}
+
+/// An HTTP client that follows nothing and waits for nobody.
+pub(crate) fn http() -> reqwest::Client {
+    install_tls();
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! Step 3: submit an uploaded image (rows T3, T4, T17, U2).
+//! Step 3: submit an uploaded image, or the URL of one (rows T3, T4, T17, U2).
 
 use actix_web::{
     HttpRequest,
@@ -31,7 +31,7 @@ pub(crate) struct DetectBody {
     /// Your API key; may come in the `apikey` header instead.
     #[schema(value_type = Option<String>, example = "YOUR-API-KEY")]
     key: Option<SecretString>,
-    /// Any host, followed by `/` and the `file_path` of `/get-presigned-url`.
+    /// Any host, followed by `/` and the `file_path` of `/get-presigned-url`; or the public http(s) URL of an image, which is fetched then.
     #[schema(example = "http://127.0.0.1:8080/uploads/581d47c7-3ef4-42af-88d9-6dab6bf69389_20260611-121955_example.jpg")]
     url: String,
     /// An id of your own choice, which nothing else may have.
@@ -73,7 +73,7 @@ pub(crate) struct DetectAnswer {
     pub(crate) status: Progress,
 }
 
-/// Submit an uploaded image.
+/// Submit an uploaded image, or the URL of one.
 ///
 /// Answers at once; poll `/query` with the id. A repeat within ten minutes answers the same id and costs nothing.
 #[utoipa::path(
@@ -86,27 +86,40 @@ pub(crate) struct DetectAnswer {
     responses((status = 200, description = "Accepted", body = DetectAnswer, content_type = "application/json"), BadRequest, Keyed, Bodied, Everywhere)
 )]
 pub(crate) async fn detect(site: Data<Site>, request: HttpRequest, _: TakesJson, payload: Payload) -> Result<Json<DetectAnswer>, Failure> {
-    let body = read(json(&site, payload).await?)?;
-    let key = require_either_key(body.key.clone(), header_key(&request))?;
-    let caller = site.caller(key, asker(&site, &request)).await?;
+    let mut fields = json(&site, payload).await?;
+    let body = read(&mut fields);
+    fields.done()?;
+    let id = accept(&site, &request, body).await?;
+    Ok(Json(DetectAnswer { id: id.0, status: Progress::Pending }))
+}
+
+/// Submits what a body asks for, in the name of whoever's key came along. A client that goes away meanwhile changes nothing.
+pub(super) async fn accept(site: &Site, request: &HttpRequest, body: DetectBody) -> Result<DocumentId, Failure> {
+    let key = require_either_key(body.key.clone(), header_key(request))?;
+    let caller = site.caller(key, asker(site, request)).await?;
     let route = site.pure_road().route(body.model.as_deref())?;
     if body.email.as_deref().is_some_and(|email| email.trim().is_empty()) {
         return Err(Refusal::EmptyEmail.into());
     }
-    let submission = Submission {
-        object_key: site.pure_road().object_key(&body.url)?,
-        id: body.id.map(DocumentId),
-        options: options(&body, caller.organization.dialect, route.profile),
-        queue: route.queue,
-        email: body.email.as_deref().map(shorten),
-        user_agent: body.user_agent.as_deref().map(shorten),
-        caller,
-    };
-    let id = site.road(|road| async move { road.submit(submission).await }).await?;
-    Ok(Json(DetectAnswer { id: id.0, status: Progress::Pending }))
+    let options = options(&body, caller.organization.dialect, route.profile);
+    site.road(|road| async move {
+        let object_key = road.object_at(&caller, &body.url).await?;
+        road.submit(Submission {
+            caller,
+            object_key,
+            id: body.id.map(DocumentId),
+            options,
+            queue: route.queue,
+            email: body.email.as_deref().map(shorten),
+            user_agent: body.user_agent.as_deref().map(shorten),
+        })
+        .await
+    })
+    .await
 }
 
-fn read(mut fields: Fields) -> Result<DetectBody, Failure> {
+/// The fields of a body. What is wrong with them is kept for [`Fields::done`].
+pub(super) fn read(fields: &mut Fields) -> DetectBody {
     let body = DetectBody {
         key: fields.secret(),
         url: fields.required_text("url"),
@@ -131,7 +144,7 @@ fn read(mut fields: Fields) -> Result<DetectBody, Failure> {
             fields.object_to(name, "Cannot be true while generate_heatmap is false");
         }
     }
-    fields.done().map(|()| body)
+    body
 }
 
 /// Free text, no longer than anybody needs it: it is stored.
@@ -162,7 +175,9 @@ mod tests {
     const GENERIC: Profile = Profile::Generic;
 
     fn read_json(body: &Value) -> Result<DetectBody, Failure> {
-        read(Fields::parse(body.to_string().as_bytes()).expect("an object"))
+        let mut fields = Fields::parse(body.to_string().as_bytes()).expect("an object");
+        let body = read(&mut fields);
+        fields.done().map(|()| body)
     }
 
     #[test]

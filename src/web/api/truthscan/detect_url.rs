@@ -1,0 +1,150 @@
+//! One request instead of three (row T19): the URL of an image goes in, and where it comes in time, the verdict comes out.
+//!
+//! Waiting costs a place and a look at the database now and then, nothing more: the document is judged like any other, whether or
+//! not anybody still waits, and the wait ends as soon as the server is on its way out.
+
+use std::time::{Duration, Instant};
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Json, Payload},
+};
+use serde::Serialize;
+use touchstone_core::ids::DocumentId;
+use touchstone_moderation::DocumentRecord;
+use utoipa::ToSchema;
+
+use super::{
+    answer,
+    detect::{self, DetectAnswer, DetectBody},
+    schema::{Progress, QueryAnswer},
+};
+use crate::{
+    errors::Failure,
+    extract::{TakesJson, json},
+    openapi::{BadRequest, Bodied, Everywhere, Keyed},
+    site::Site,
+};
+
+/// Seconds that a client waits when it does not say, and most seconds that it may.
+const WAIT: (i64, i64) = (30, 60);
+
+/// How long it is until the first look at the document, and between two looks in the end.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// What `/detect` takes, and how long to wait.
+#[derive(ToSchema)]
+#[schema(as = DetectUrlRequest)]
+pub(crate) struct DetectUrlBody {
+    #[serde(flatten)]
+    detect: DetectBody,
+    /// Wait for the verdict; true when left out.
+    wait: Option<bool>,
+    /// Seconds to wait for it, 0 to 60; 30 when left out. A number outside is read as the nearest inside.
+    #[schema(example = 30)]
+    max_wait_seconds: Option<i64>,
+}
+
+/// The verdict, or where to ask for it.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum DetectUrlAnswer {
+    /// It came in time.
+    Ready(Box<ReadyAnswer>),
+    /// It did not, or was not waited for: poll `/query`.
+    Pending(DetectAnswer),
+}
+
+/// What `/query` answers, and the label at the top as well. Nothing but `id` and `status` while it is pending.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DetectUrlAnswer)]
+pub(crate) struct ReadyAnswer {
+    #[serde(flatten)]
+    answer: QueryAnswer,
+    /// As in `result_details`; null when the image could not be judged.
+    #[schema(example = "AI Generated")]
+    final_result: Option<&'static str>,
+    /// As in `result_details`; null when the image could not be judged.
+    #[schema(example = 90.24)]
+    final_label_confidence: Option<f64>,
+}
+
+/// Submit the URL of an image and wait for the verdict.
+///
+/// Answers what `/query` answers, or the id with `pending` where the verdict takes longer; poll `/query` then.
+#[utoipa::path(
+    post,
+    path = "/detect-url",
+    tag = "Detection",
+    operation_id = "detectUrl",
+    params(("apikey" = Option<String>, Header, nullable = false, description = "Your API key, when it is not in the body.")),
+    request_body = DetectUrlBody,
+    responses((status = 200, description = "The verdict, or pending", body = ReadyAnswer, content_type = "application/json"), BadRequest, Keyed, Bodied, Everywhere)
+)]
+pub(crate) async fn detect_url(
+    site: Data<Site>,
+    request: HttpRequest,
+    _: TakesJson,
+    payload: Payload,
+) -> Result<Json<DetectUrlAnswer>, Failure> {
+    let mut fields = json(&site, payload).await?;
+    let body = DetectUrlBody {
+        detect: detect::read(&mut fields),
+        wait: fields.flag("wait"),
+        max_wait_seconds: fields.integer("max_wait_seconds"),
+    };
+    fields.done()?;
+    let id = detect::accept(&site, &request, body.detect).await?;
+    let document = if body.wait.unwrap_or(true) { wait_for(&site, id, patience(body.max_wait_seconds)).await? } else { None };
+    Ok(Json(match document {
+        Some(document) => DetectUrlAnswer::Ready(Box::new(ready(&site, &document))),
+        None => DetectUrlAnswer::Pending(DetectAnswer { id: id.0, status: Progress::Pending }),
+    }))
+}
+
+fn patience(seconds: Option<i64>) -> Duration {
+    let (default, most) = WAIT;
+    Duration::from_secs(seconds.unwrap_or(default).clamp(0, most).unsigned_abs())
+}
+
+/// The document once it is final; `None` when that takes longer, when as many wait as may, or when the server is on its way out.
+async fn wait_for(site: &Site, id: DocumentId, within: Duration) -> Result<Option<DocumentRecord>, Failure> {
+    let Some(_place) = site.wait_place() else { return Ok(None) };
+    let (mut pause, longest) = LOOK;
+    let begun = Instant::now();
+    loop {
+        let found = site.road(|road| async move { road.document(id).await }).await?;
+        if let Some(document) = found.filter(DocumentRecord::is_final) {
+            return Ok(Some(document));
+        }
+        let left = within.saturating_sub(begun.elapsed());
+        if left.is_zero() || site.draining().is_some() {
+            return Ok(None);
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 3 / 2).min(longest);
+    }
+}
+
+fn ready(site: &Site, document: &DocumentRecord) -> ReadyAnswer {
+    let answer = answer::of(document, |asset| site.pure_road().asset_url(document.id, asset));
+    let details = answer.result_details.as_ref();
+    ReadyAnswer {
+        final_result: details.and_then(|details| details.final_result),
+        final_label_confidence: details.and_then(|details| details.final_label_confidence),
+        answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_longer_than_they_may() {
+        // T19
+        for (asked, seconds) in [(None, 30), (Some(5), 5), (Some(0), 0), (Some(-7), 0), (Some(61), 60), (Some(i64::MAX), 60)] {
+            assert_eq!(patience(asked), Duration::from_secs(seconds), "{asked:?}");
+        }
+    }
+}
