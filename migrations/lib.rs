@@ -9,6 +9,7 @@ mod m20261121_000001_organizations;
 mod m20261121_000002_documents;
 mod m20261121_000003_jobs;
 mod m20261121_000004_secrets;
+mod m20261121_000005_batches;
 
 /// The list of all migrations.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_documents::Migration),
             Box::new(m20261121_000003_jobs::Migration),
             Box::new(m20261121_000004_secrets::Migration),
+            Box::new(m20261121_000005_batches::Migration),
         ]
     }
 }

@@ -34,6 +34,8 @@ pub struct Config {
     pub security: Security,
     /// What may be sent in.
     pub uploads: touchstone_moderation::settings::Uploads,
+    /// What an archive of images may hold.
+    pub batches: touchstone_moderation::settings::Batches,
     /// How work is handed out.
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.

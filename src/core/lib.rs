@@ -3,6 +3,7 @@
 //! Pure data and pure rules. Nothing here knows HTTP, a database, an inference runtime or a chat platform, so every other
 //! crate may depend on this one and a rule can be read and tested without starting anything.
 
+pub mod batch;
 pub mod credit;
 pub mod finding;
 pub mod ids;

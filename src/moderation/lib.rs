@@ -3,11 +3,15 @@
 //! Knows no HTTP, no Stripe and no chat platform by name. What a caller may be told is always a [`touchstone_core::refusal::Refusal`];
 //! an error of ours is logged once and answered by its reference.
 
+pub mod archive;
+mod batches;
 mod documents;
 mod draw;
 mod ingest;
 pub mod judge;
 pub mod names;
+mod originals;
+mod ranges;
 mod retention;
 mod road;
 pub mod settings;
@@ -15,8 +19,9 @@ mod trouble;
 mod try_it;
 mod upload;
 
+pub use batches::Batched;
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
-pub use touchstone_store::{Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
+pub use touchstone_store::{Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, Settlement};
 pub use upload::{Presigned, UploadQuery};

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{organization::Caller, refusal::Refusal};
 use touchstone_store::Store;
@@ -24,13 +25,17 @@ struct Inner {
     blobs: Blobs,
     signer: Signer,
     settings: Settings,
+    archives: Semaphore,
 }
+
+/// Archives that are looked through at once.
+const ARCHIVES: usize = 8;
 
 impl Road {
     /// A road over a database, an object store and the keys that sign links.
     #[must_use]
     pub fn new(store: Store, blobs: Blobs, signer: Signer, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { store, blobs, signer, settings }) }
+        Self { inner: Arc::new(Inner { store, blobs, signer, settings, archives: Semaphore::new(ARCHIVES) }) }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -43,6 +48,11 @@ impl Road {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.inner.signer
+    }
+
+    /// Places for archives that are looked through.
+    pub(crate) fn archives(&self) -> &Semaphore {
+        &self.inner.archives
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -106,9 +106,9 @@ pub(crate) async fn bury(write: &DatabaseTransaction, lease: &Lease, error: &str
     Ok(())
 }
 
-/// Whether as many jobs live as may. The count walks an index that is never longer than this very bound allows.
-pub(crate) async fn is_full(write: &DatabaseTransaction, max_backlog: u64) -> Result<bool, StoreError> {
-    Ok(Entity::find().filter(Column::DeadAt.is_null()).count(write).await? >= max_backlog)
+/// Whether `more` jobs would be more than may live. The count walks an index that is never longer than this very bound allows.
+pub(crate) async fn is_full(write: &DatabaseTransaction, more: usize, max_backlog: u64) -> Result<bool, StoreError> {
+    Ok(Entity::find().filter(Column::DeadAt.is_null()).count(write).await? + more as u64 > max_backlog)
 }
 
 /// Queues a job in the transaction of the fact that caused it.

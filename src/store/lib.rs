@@ -3,6 +3,7 @@
 //! Every public function is one transaction that leaves the state whole: a balance never moves without its ledger row, a
 //! document never exists without its job. No HTTP, no pipeline, no platform. Moments are BIGINT milliseconds, UTC.
 
+mod batches;
 mod claim;
 mod credits;
 mod documents;
@@ -25,8 +26,9 @@ mod uploads;
 #[cfg(test)]
 mod tests;
 
+pub use batches::{BatchRecord, Member, NewBatch, NewMember, Work};
 pub use claim::{Claim, ClaimedJob};
-pub use documents::{Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
+pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Settlement};
 pub use error::StoreError;
 pub use jobs::Lease;
 pub use migrate::Migrated;

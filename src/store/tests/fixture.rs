@@ -17,7 +17,7 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError, Submitted,
+    AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError, Submitted, Work,
     entities::ledger_entry,
 };
 
@@ -144,14 +144,13 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
         test: false,
         email: Some("a@example.org".into()),
         user_agent: None,
-        job: NewJob {
-            name: NAME,
-            payload: serde_json::json!({ "document": id }),
-            organization,
-            lane: Lane::Interactive,
-            run_at: Timestamp::now(),
-        },
+        work: Work::Image(job(organization, id)),
     }
+}
+
+pub(super) fn job(organization: OrganizationId, document: DocumentId) -> NewJob {
+    let payload = serde_json::json!({ "document": document });
+    NewJob { name: NAME, payload, organization, lane: Lane::Interactive, run_at: Timestamp::now() }
 }
 
 pub(super) fn verdict() -> Verdict {
