@@ -14,7 +14,7 @@ use utoipa::{
 };
 
 use crate::{
-    api::truthscan::{assets, credits, detect, health, help, presign, query, upload},
+    api::truthscan::{assets, bulk, credits, detect, health, help, presign, query, upload},
     errors::{ErrorBody, InvalidBody, Problem},
 };
 
@@ -22,13 +22,15 @@ use crate::{
 #[openapi(
     info(
         title = "Touchstone",
-        description = "Tells camera images from AI-generated ones, and says why.\n\nThree steps: GET /get-presigned-url, PUT the file, POST /detect; then POST /query until `status` is `done` or `failed`. Every refusal is an object with `error`, what was wrong, and `detail`, the way out."
+        description = "Tells camera images from AI-generated ones, and says why.\n\nThree steps: GET /get-presigned-url, PUT the file, POST /detect; then POST /query until `status` is `done` or `failed`. A ZIP of images goes the same way, by POST /bulk-upload. Every refusal is an object with `error`, what was wrong, and `detail`, the way out."
     ),
     paths(
         presign::presign,
         upload::put,
         detect::detect,
         query::query,
+        bulk::submit,
+        bulk::query,
         assets::get_heatmap,
         assets::post_heatmap,
         assets::get_preview,

@@ -2,14 +2,18 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use touchstone_core::{ids::DocumentId, job::Lane, time::Timestamp};
+use touchstone_core::{
+    ids::DocumentId,
+    job::{Lane, NewJob},
+    time::Timestamp,
+};
 
 use super::{
     Fixture,
-    fixture::{MINUTE, NAME, document},
+    fixture::{MINUTE, NAME, document, job},
     on_every_database,
 };
-use crate::{Asset, AssetStatus, Claim, DocumentStatus, Drawn, Submitted};
+use crate::{Asset, AssetStatus, Claim, DocumentStatus, Drawn, Submitted, Work};
 
 on_every_database!(
     a_crashed_workers_job_is_claimed_again_and_its_late_writes_are_refused,
@@ -90,11 +94,11 @@ async fn claims_go_round_the_organisations(f: Fixture) {
     let (flood, drop) = (f.organization(20, 0).await, f.organization(20, 0).await);
     for _ in 0..10 {
         let mut batch = document(flood, &f.upload(flood).await);
-        batch.job.lane = Lane::Batch;
+        batch.work = Work::Image(NewJob { lane: Lane::Batch, ..job(flood, batch.id) });
         assert!(matches!(f.submit(batch).await, Submitted::Created(_)));
     }
     let mut late = document(drop, &f.upload(drop).await);
-    late.job.lane = Lane::Batch;
+    late.work = Work::Image(NewJob { lane: Lane::Batch, ..job(drop, late.id) });
     assert!(matches!(f.submit(late).await, Submitted::Created(_)));
     let watched = f.submitted(drop).await;
 

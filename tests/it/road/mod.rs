@@ -1,6 +1,8 @@
 //! The road of one image as the vendors' texts promise it, clause by clause, each with what goes wrong.
 
 mod basics;
+mod bulk;
+mod bulk_refused;
 mod credits;
 mod detect;
 mod drawn;

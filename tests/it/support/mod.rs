@@ -9,6 +9,7 @@ pub(crate) mod forge;
 pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod python;
+pub(crate) mod zips;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{Plan, TestApp};

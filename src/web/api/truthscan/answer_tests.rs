@@ -11,7 +11,7 @@ use touchstone_core::{
     time::Timestamp,
     verdict::{ImageFacts, ModelName},
 };
-use touchstone_moderation::{AssetRecord, Settlement};
+use touchstone_moderation::{AssetRecord, DocumentKind, Settlement};
 
 use super::*;
 
@@ -51,6 +51,8 @@ fn document(status: DocumentStatus, verdict: Option<Verdict>) -> DocumentRecord 
             private_queries: false,
             heatmap_for_real: false,
         },
+        kind: DocumentKind::Image,
+        member: None,
         object_key: "uploads/x".into(),
         object_etag: "e".into(),
         options: Options { preview: true, heatmap: None, analysis: true },

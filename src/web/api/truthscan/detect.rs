@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use touchstone_core::{
     ids::DocumentId,
-    organization::Dialect,
+    organization::Caller,
     refusal::Refusal,
     submission::{HeatmapStyle, Options, Submission, check_model},
 };
@@ -33,10 +33,10 @@ pub(crate) struct DetectBody {
     key: Option<SecretString>,
     /// Any host, followed by `/` and the `file_path` of `/get-presigned-url`.
     #[schema(example = "http://127.0.0.1:8080/uploads/581d47c7-3ef4-42af-88d9-6dab6bf69389_20260611-121955_example.jpg")]
-    url: String,
+    pub(super) url: String,
     /// An id of your own choice, which nothing else may have.
     id: Option<Uuid>,
-    /// Make a preview. When left out: true, or false for organisations of the undetectable dialect.
+    /// Make a preview. When left out: true, or false for organisations of the undetectable dialect; false for a ZIP.
     generate_preview: Option<bool>,
     /// Make a heatmap of suspicious regions; true when left out.
     generate_heatmap: Option<bool>,
@@ -44,7 +44,7 @@ pub(crate) struct DetectBody {
     generate_heatmap_overlayed: Option<bool>,
     /// Stretch it to the image's own extremes (true, also when left out), or keep raw scores.
     generate_heatmap_normalized: Option<bool>,
-    /// Write an analysis; true when left out.
+    /// Write an analysis. When left out: true, or false for a ZIP.
     generate_analysis_details: Option<bool>,
     /// `generic`.
     #[schema(example = "generic")]
@@ -85,23 +85,43 @@ pub(crate) struct DetectAnswer {
     responses((status = 200, description = "Accepted", body = DetectAnswer, content_type = "application/json"), BadRequest, Keyed, Bodied, Everywhere)
 )]
 pub(crate) async fn detect(site: Data<Site>, request: HttpRequest, _: TakesJson, payload: Payload) -> Result<Json<DetectAnswer>, Failure> {
-    let body = read(json(&site, payload).await?)?;
-    let key = require_either_key(body.key.clone(), header_key(&request))?;
-    let caller = site.caller(key, asker(&site, &request)).await?;
+    let (body, caller) = asked(&site, &request, payload).await?;
+    let defaults = Defaults { preview: caller.organization.dialect.previews_by_default(), analysis: true };
+    let object_key = site.pure_road().object_key(&body.url)?;
+    let submission = submission(&body, caller, object_key, defaults);
+    let id = site.road(|road| async move { road.submit(submission).await }).await?;
+    Ok(Json(DetectAnswer { id: id.0, status: Progress::Pending }))
+}
+
+/// What is made when the body does not say: the rest of it is the same for single images and batches.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Defaults {
+    pub(super) preview: bool,
+    pub(super) analysis: bool,
+}
+
+/// Who asks for what; everything in the body but its `url` is checked.
+pub(super) async fn asked(site: &Site, request: &HttpRequest, payload: Payload) -> Result<(DetectBody, Caller), Failure> {
+    let body = read(json(site, payload).await?)?;
+    let key = require_either_key(body.key.clone(), header_key(request))?;
+    let caller = site.caller(key, asker(site, request)).await?;
     body.model.as_deref().map_or(Ok(()), check_model)?;
     if body.email.as_deref().is_some_and(|email| email.trim().is_empty()) {
         return Err(Refusal::EmptyEmail.into());
     }
-    let submission = Submission {
-        object_key: site.pure_road().object_key(&body.url)?,
+    Ok((body, caller))
+}
+
+/// The body as the road takes it.
+pub(super) fn submission(body: &DetectBody, caller: Caller, object_key: String, defaults: Defaults) -> Submission {
+    Submission {
+        object_key,
         id: body.id.map(DocumentId),
-        options: options(&body, caller.organization.dialect),
+        options: options(body, defaults),
         email: body.email.as_deref().map(shorten),
         user_agent: body.user_agent.as_deref().map(shorten),
         caller,
-    };
-    let id = site.road(|road| async move { road.submit(submission).await }).await?;
-    Ok(Json(DetectAnswer { id: id.0, status: Progress::Pending }))
+    }
 }
 
 fn read(mut fields: Fields) -> Result<DetectBody, Failure> {
@@ -137,15 +157,15 @@ fn shorten(text: &str) -> String {
     text.chars().take(300).collect()
 }
 
-fn options(body: &DetectBody, dialect: Dialect) -> Options {
+fn options(body: &DetectBody, defaults: Defaults) -> Options {
     let style = HeatmapStyle {
         overlay: body.generate_heatmap_overlayed.unwrap_or(true),
         normalized: body.generate_heatmap_normalized.unwrap_or(true),
     };
     Options {
-        preview: body.generate_preview.unwrap_or(dialect.previews_by_default()),
+        preview: body.generate_preview.unwrap_or(defaults.preview),
         heatmap: body.generate_heatmap.unwrap_or(true).then_some(style),
-        analysis: body.generate_analysis_details.unwrap_or(true),
+        analysis: body.generate_analysis_details.unwrap_or(defaults.analysis),
     }
 }
 
@@ -156,18 +176,22 @@ mod tests {
 
     use super::*;
 
+    const DEFAULTS: Defaults = Defaults { preview: true, analysis: true };
+
     fn read_json(body: &Value) -> Result<DetectBody, Failure> {
         read(Fields::parse(body.to_string().as_bytes()).expect("an object"))
     }
 
     #[test]
-    fn defaults_are_the_contracts_and_the_dialects() {
-        // T3, U2
+    fn what_is_left_out_is_as_the_contract_says() {
+        // T3
         let body = read_json(&json!({"key": "k", "url": "u", "unheard_of": {"a": 1}})).expect("read");
         let style = HeatmapStyle { overlay: true, normalized: true };
         let expected = Options { preview: true, heatmap: Some(style), analysis: true };
-        assert_eq!(options(&body, Dialect::Truthscan), expected);
-        assert_eq!(options(&body, Dialect::Undetectable), Options { preview: false, ..expected });
+        assert_eq!(options(&body, DEFAULTS), expected);
+        // T11
+        let batch = Defaults { preview: false, analysis: false };
+        assert_eq!(options(&body, batch), Options { preview: false, analysis: false, ..expected });
     }
 
     #[test]
@@ -178,9 +202,9 @@ mod tests {
         });
         let style = HeatmapStyle { overlay: false, normalized: false };
         let body = read_json(&sent).expect("read");
-        assert_eq!(options(&body, Dialect::Truthscan), Options { preview: false, heatmap: Some(style), analysis: false });
+        assert_eq!(options(&body, DEFAULTS), Options { preview: false, heatmap: Some(style), analysis: false });
         let none = read_json(&json!({"url": "u", "generate_heatmap": false})).expect("read");
-        assert_eq!(options(&none, Dialect::Truthscan).heatmap, None);
+        assert_eq!(options(&none, DEFAULTS).heatmap, None);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) struct QueryAnswer {
     #[schema(nullable = false)]
     pub(crate) result_details: Option<ResultDetails>,
     /// A short-lived link to the preview, once there is one.
-    #[schema(example = "http://127.0.0.1:8080/preview/77565038-9e3d-4e6a-8c80-e20785be5ee9?expires=1767225600&signature=00ff")]
+    #[schema(required, example = "http://127.0.0.1:8080/preview/77565038-9e3d-4e6a-8c80-e20785be5ee9?expires=1767225600&signature=00ff")]
     pub(crate) preview_url: Option<String>,
     /// Why it failed. Only there when it did.
     #[serde(skip_serializing_if = "Option::is_none")]
