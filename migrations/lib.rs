@@ -9,6 +9,7 @@ mod m20261121_000001_organizations;
 mod m20261121_000002_documents;
 mod m20261121_000003_jobs;
 mod m20261121_000004_secrets;
+mod m20261121_000005_batches;
 mod m20261121_000006_analysis;
 mod m20261121_000007_profiles;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_documents::Migration),
             Box::new(m20261121_000003_jobs::Migration),
             Box::new(m20261121_000004_secrets::Migration),
+            Box::new(m20261121_000005_batches::Migration),
             Box::new(m20261121_000006_analysis::Migration),
             Box::new(m20261121_000007_profiles::Migration),
         ]

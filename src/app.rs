@@ -228,6 +228,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
     known_hosts.extend(public_url.host_str().map(str::to_owned));
     Ok(touchstone_moderation::Settings {
         uploads: config.uploads.clone(),
+        batches: config.batches.clone(),
         jobs: config.jobs.clone(),
         public_url,
         known_hosts,

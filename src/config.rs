@@ -36,6 +36,8 @@ pub struct Config {
     pub uploads: touchstone_moderation::settings::Uploads,
     /// Which foreign URLs are fetched.
     pub fetch: touchstone_net::fetch::Settings,
+    /// What an archive of images may hold.
+    pub batches: touchstone_moderation::settings::Batches,
     /// How work is handed out.
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.

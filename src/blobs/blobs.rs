@@ -1,6 +1,10 @@
 //! The store as the rest of Touchstone sees it: keys, bytes and versions.
 
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{
+    ops::{Range, RangeInclusive},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -155,6 +159,17 @@ impl Blobs {
         Ok(Some(result.bytes().await?))
     }
 
+    /// The bytes of a range of exactly this version of an object, fewer where it ends before; `None` when there is none. The
+    /// caller bounds the range: all of it is held in memory.
+    ///
+    /// # Errors
+    /// [`BlobError::Changed`] when another version is there; when the range is empty or begins beyond the end, or the store fails.
+    pub async fn range(&self, key: &str, if_match: &str, range: Range<u64>) -> Result<Option<Bytes>, BlobError> {
+        let options = GetOptions { if_match: Some(if_match.to_owned()), range: Some(range.into()), ..GetOptions::default() };
+        let Some(result) = self.fetch(key, options).await? else { return Ok(None) };
+        Ok(Some(result.bytes().await?))
+    }
+
     /// Removes an object. A missing one is fine.
     ///
     /// # Errors
@@ -281,6 +296,24 @@ mod tests {
         assert_eq!(blobs.head("uploads/a.jpg").await.expect("head"), None);
         assert_eq!(blobs.get("uploads/a.jpg", None, 5).await.expect("get"), None);
         assert_eq!(blobs.head_bytes("uploads/a.jpg", 2).await.expect("start"), None);
+    }
+
+    #[tokio::test]
+    async fn a_range_is_of_one_version() {
+        // T11
+        let (_folder, blobs) = folder();
+        let first = blobs.put("a", "application/zip", Bytes::from_static(b"0123456789")).await.expect("put");
+        let range = |etag: &str, range| {
+            let (blobs, etag) = (blobs.clone(), etag.to_owned());
+            async move { blobs.range("a", &etag, range).await }
+        };
+        assert_eq!(range(&first.etag, 2..5).await.expect("range").as_deref(), Some(b"234".as_slice()));
+        assert_eq!(range(&first.etag, 8..99).await.expect("to the end").as_deref(), Some(b"89".as_slice()));
+        assert!(range(&first.etag, 99..100).await.is_err(), "nothing lies beyond the end");
+        blobs.put("a", "application/zip", Bytes::from_static(b"another, longer")).await.expect("put");
+        assert!(matches!(range(&first.etag, 2..5).await, Err(BlobError::Changed(_))));
+        blobs.delete("a").await.expect("delete");
+        assert_eq!(range(&first.etag, 2..5).await.expect("gone"), None);
     }
 
     #[tokio::test]

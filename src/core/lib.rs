@@ -4,6 +4,7 @@
 //! crate may depend on this one and a rule can be read and tested without starting anything.
 
 pub mod analysis;
+pub mod batch;
 pub mod credit;
 pub mod finding;
 pub mod ids;

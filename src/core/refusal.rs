@@ -74,6 +74,28 @@ pub enum Refusal {
     },
     /// No such upload, or none of this organisation's: one answer for both, so that keys cannot be probed.
     FileMissing,
+    /// `/bulk-upload` got something that is no ZIP archive of ours.
+    NotAZip {
+        /// What is wrong with it, in one sentence.
+        reason: String,
+    },
+    /// The archive, its directory or its content is larger than this deployment takes.
+    ZipTooLarge {
+        /// Which of these, in one sentence.
+        reason: String,
+    },
+    /// The archive holds more images or entries than this deployment takes.
+    TooManyFiles {
+        /// Which of these, in one sentence.
+        reason: String,
+    },
+    /// Every file of the archive was skipped.
+    NoValidImages {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The id is a document's, but no batch's.
+    NotABatch,
     /// The body's `email` is there and blank.
     EmptyEmail,
     /// The chosen id belongs to something else.
@@ -178,6 +200,11 @@ impl Refusal {
             Self::EmptyUrl => "Input URL cannot be empty".into(),
             Self::Unfetchable { .. } => "Input URL could not be fetched".into(),
             Self::FileMissing => "File metadata could not be fetched".into(),
+            Self::NotAZip { .. } => "URL must point to a ZIP file".into(),
+            Self::ZipTooLarge { .. } => "ZIP file too large".into(),
+            Self::TooManyFiles { .. } => "Too many files".into(),
+            Self::NoValidImages { .. } => "No valid images found in ZIP".into(),
+            Self::NotABatch => "Document is not a bulk upload (image-zip) result".into(),
             Self::EmptyEmail => "Input email is empty".into(),
             Self::IdTaken => "id already exists".into(),
             Self::UnknownInstance { .. } => "Invalid instance_id".into(),
@@ -231,6 +258,13 @@ impl Refusal {
                 "No uploaded file of yours is stored under this path. Upload it first with the presigned URL, or check the file_path."
                     .into()
             }
+            Self::NotAZip { reason } => format!(
+                "{reason} Ask GET /get-presigned-url for a name that ends in .zip, PUT the archive there, and send its file_path in \"url\"."
+            ),
+            Self::ZipTooLarge { reason } => format!("{reason} Leave files out, or split it into several archives."),
+            Self::TooManyFiles { reason } => format!("{reason} Split it into several archives."),
+            Self::NoValidImages { reason } => format!("{reason} Accepted are images of the types of /detect, PDF aside."),
+            Self::NotABatch => "Ids of single images are read with POST /query; batches come from POST /bulk-upload.".into(),
             Self::EmptyEmail => "Leave \"email\" out, or send an address.".into(),
             Self::IdTaken => "This id belongs to another submission. Leave \"id\" out, or send a fresh UUID.".into(),
             Self::UnknownInstance { instance } => format!("This server has no instance \"{instance}\". Send \"model\": \"generic\", or ask your operator for the name."),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use touchstone_blobs::Stored;
 use touchstone_core::{
     ids::DocumentId,
     job::{Lane, NewJob},
@@ -10,7 +11,7 @@ use touchstone_core::{
     refusal::Refusal,
     submission::{Route, Submission},
 };
-use touchstone_store::{NewDocument, Submitted, Upload};
+use touchstone_store::{NewDocument, Submitted, Upload, Work};
 
 use crate::{
     judge::JudgeDocument,
@@ -50,37 +51,33 @@ impl Road {
         };
         let etag = self.inspect(&upload.object_key, expected).await?;
         let id = submission.id.unwrap_or_else(DocumentId::random);
-        let document = self.new_document(submission, id, etag).trouble()?;
-        match self.store().submit(document, self.settings().jobs.backlog).await.trouble()? {
-            Submitted::Created(id) | Submitted::Replayed(id) => Ok(id),
-            Submitted::IdTaken => Err(Refusal::IdTaken),
-            Submitted::NotEnoughCredits => Err(Refusal::NotEnoughCredits),
-            Submitted::Busy => Err(Refusal::Busy { retry_after: RETRY_AFTER }),
-            Submitted::NoUpload => Err(Refusal::FileMissing),
-        }
+        let job = NewJob::now(&JudgeDocument { document: id }, submission.caller.organization.id, Lane::Interactive).trouble()?;
+        let job = NewJob { queue: submission.queue.clone(), ..job };
+        self.accept(self.new_document(submission, id, etag, Work::Image(job))).await
     }
 
     /// The upload, if it is the caller's own. Another organisation's and a missing one give the same answer.
-    async fn own_upload(&self, submission: &Submission) -> Result<Upload, Refusal> {
+    pub(crate) async fn own_upload(&self, submission: &Submission) -> Result<Upload, Refusal> {
         let upload = self.store().upload(&submission.object_key).await.trouble()?;
         upload.filter(|upload| upload.organization == submission.caller.organization.id).ok_or(Refusal::FileMissing)
     }
 
-    /// Checks size and magic bytes of a stored object and answers its ETag: the version that will be judged. An object of a wrong size is deleted: on S3 nobody else could.
-    async fn inspect(&self, object_key: &str, expected: Format) -> Result<String, Refusal> {
-        let uploads = &self.settings().uploads;
+    /// Size and version of a stored object of an allowed size. One of a wrong size is deleted: on S3 nobody else could.
+    pub(crate) async fn stored(&self, object_key: &str, kind: UploadKind) -> Result<Stored, Refusal> {
+        let (least, most) = (self.settings().uploads.min_bytes, self.settings().uploads.most(kind));
         let stored = self.blobs().head(object_key).await.trouble()?.ok_or(Refusal::FileMissing)?;
-        let wrong_size = if stored.size < uploads.min_bytes {
-            Some(Refusal::FileTooSmall { least: uploads.min_bytes })
-        } else if stored.size > uploads.max_bytes {
-            Some(Refusal::FileTooLarge { most: uploads.max_bytes })
-        } else {
-            None
+        let refusal = match stored.size {
+            size if size < least => Refusal::FileTooSmall { least },
+            size if size > most => Refusal::FileTooLarge { most },
+            _ => return Ok(stored),
         };
-        if let Some(refusal) = wrong_size {
-            self.blobs().delete(object_key).await.trouble()?;
-            return Err(refusal);
-        }
+        self.blobs().delete(object_key).await.trouble()?;
+        Err(refusal)
+    }
+
+    /// Checks size and magic bytes of a stored object and answers its ETag: the version that will be judged.
+    async fn inspect(&self, object_key: &str, expected: Format) -> Result<String, Refusal> {
+        let stored = self.stored(object_key, UploadKind::Image(expected)).await?;
         let head = self.blobs().head_bytes(object_key, SNIFF_BYTES as u64).await.trouble()?.ok_or(Refusal::FileMissing)?;
         let found = Format::sniff(&head);
         if found != Some(expected) {
@@ -89,10 +86,11 @@ impl Road {
         Ok(stored.etag)
     }
 
-    fn new_document(&self, submission: Submission, id: DocumentId, object_etag: String) -> Result<NewDocument, serde_json::Error> {
+    /// A submission as the store takes it.
+    pub(crate) fn new_document(&self, submission: Submission, id: DocumentId, object_etag: String, work: Work) -> NewDocument {
         let jobs = &self.settings().jobs;
         let organization = submission.caller.organization.id;
-        Ok(NewDocument {
+        NewDocument {
             id,
             explicit: submission.id.is_some(),
             organization,
@@ -104,7 +102,18 @@ impl Road {
             user_agent: submission.user_agent,
             cost: jobs.credits_per_image,
             replay_window: Duration::from_secs(jobs.replay_seconds),
-            job: NewJob { queue: submission.queue, ..NewJob::now(&JudgeDocument { document: id }, organization, Lane::Interactive)? },
-        })
+            work,
+        }
+    }
+
+    /// Hands a submission to the store; answers the id that stands for it from now on.
+    pub(crate) async fn accept(&self, document: NewDocument) -> Result<DocumentId, Refusal> {
+        match self.store().submit(document, self.settings().jobs.backlog).await.trouble()? {
+            Submitted::Created(id) | Submitted::Replayed(id) => Ok(id),
+            Submitted::IdTaken => Err(Refusal::IdTaken),
+            Submitted::NotEnoughCredits => Err(Refusal::NotEnoughCredits),
+            Submitted::Busy => Err(Refusal::Busy { retry_after: RETRY_AFTER }),
+            Submitted::NoUpload => Err(Refusal::FileMissing),
+        }
     }
 }

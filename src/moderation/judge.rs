@@ -5,7 +5,6 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use touchstone_blobs::BlobError;
 use touchstone_core::{ids::DocumentId, job::Job, submission::Options, verdict::Verdict};
 use touchstone_pipeline::{
     Ask, Heatmap, Judged, Pipeline, Unjudged,
@@ -15,6 +14,7 @@ use touchstone_store::{Analyzed, Asset, AssetStatus, DocumentRecord, Drawn, Fini
 
 use crate::{
     draw,
+    originals::Lost,
     road::Road,
     words::{Place, Question},
 };
@@ -53,14 +53,11 @@ impl JudgeDocument {
         if !road.store().begin(lease, self.document).await? {
             return Ok(Ran::Lost);
         }
-        let most = road.settings().uploads.max_bytes;
-        let bytes = match road.blobs().get(&record.object_key, Some(&record.object_etag), most).await {
-            // Another version lies there now: the submitted one is gone for good.
-            Err(BlobError::Changed(_)) => None,
-            found => found?,
-        };
-        let Some(bytes) = bytes else {
-            return fail(road, lease, &record, "The uploaded file is gone or was replaced after it was submitted. Upload it again.").await;
+        let bytes = match road.original(&record).await {
+            Ok(bytes) => bytes,
+            Err(Lost::Trouble(error)) => return Err(error),
+            // It will not come back: the document ends here.
+            Err(lost) => return fail(road, lease, &record, &lost.to_string()).await,
         };
         match judge(pipeline, bytes, self.ask(&record)).await? {
             Ok(judged) => self.record(road, lease, &record, judged).await,

@@ -3,12 +3,16 @@
 //! Knows no HTTP, no Stripe and no chat platform by name. What a caller may be told is always a [`touchstone_core::refusal::Refusal`];
 //! an error of ours is logged once and answered by its reference.
 
+pub mod archive;
+mod batches;
 mod documents;
 mod draw;
 mod fetched;
 mod ingest;
 pub mod judge;
 pub mod names;
+mod originals;
+mod ranges;
 mod retention;
 mod road;
 pub mod settings;
@@ -17,9 +21,12 @@ mod try_it;
 mod upload;
 mod words;
 
+pub use batches::Batched;
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
-pub use touchstone_store::{AnalysisRecord, Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
+pub use touchstone_store::{
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, Settlement,
+};
 pub use upload::{Presigned, UploadQuery};
 pub use words::Words;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{organization::Caller, refusal::Refusal};
 use touchstone_net::fetch::Fetcher;
@@ -30,14 +31,18 @@ struct Inner {
     fetcher: Fetcher,
     places: Places,
     settings: Settings,
+    archives: Semaphore,
 }
+
+/// Archives that are looked through at once.
+const ARCHIVES: usize = 8;
 
 impl Road {
     /// A road over a database, an object store, the keys that sign links, and the way to foreign URLs.
     #[must_use]
     pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, settings: Settings) -> Self {
         let places = Places::new(settings.concurrent_fetches, settings.concurrent_fetches_per_organization);
-        Self { inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings }), words: None }
+        Self { inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings, archives: Semaphore::new(ARCHIVES) }), words: None }
     }
 
     /// The same road, with a vision model that may add to its analyses.
@@ -75,6 +80,11 @@ impl Road {
 
     pub(crate) fn places(&self) -> &Places {
         &self.inner.places
+    }
+
+    /// Places for archives that are looked through.
+    pub(crate) fn archives(&self) -> &Semaphore {
+        &self.inner.archives
     }
 
     pub(crate) fn settings(&self) -> &Settings {

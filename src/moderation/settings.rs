@@ -19,6 +19,22 @@ pub struct Uploads {
     pub keep_unsubmitted_hours: u64,
 }
 
+/// `[batches]`: what an archive of images may hold. Its own size and that of each image are `[uploads]`'.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Batches {
+    /// Most images of one archive.
+    pub max_images: usize,
+    /// Most entries of any kind.
+    pub max_entries: u64,
+    /// Most bytes of the archive's directory.
+    pub max_directory_bytes: u64,
+    /// How many times larger than its data in the archive an image may be.
+    pub max_ratio: u64,
+    /// Most bytes that all images together may have.
+    pub max_inflated_bytes: u64,
+}
+
 /// `[jobs]`: how work is handed out.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +88,8 @@ impl Jobs {
 pub struct Settings {
     /// `[uploads]`.
     pub uploads: Uploads,
+    /// `[batches]`.
+    pub batches: Batches,
     /// `[jobs]`.
     pub jobs: Jobs,
     /// Where clients reach this server; links are built on it. No trailing slash in its path.

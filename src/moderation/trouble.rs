@@ -27,6 +27,16 @@ fn refusal(error: &(dyn Error + 'static), place: &Location<'_>) -> Refusal {
     if error.downcast_ref().is_some_and(StoreError::is_busy) {
         return Refusal::Busy { retry_after: RETRY_AFTER };
     }
+    logged(error, place)
+}
+
+/// What nobody outside may see: logged, and answered by its reference.
+#[track_caller]
+pub(crate) fn internal(error: &(dyn Error + 'static)) -> Refusal {
+    logged(error, Location::caller())
+}
+
+fn logged(error: &(dyn Error + 'static), place: &Location<'_>) -> Refusal {
     let reference = Uuid::new_v4().simple().to_string();
     tracing::error!(reference, %place, error = %chain(error), "an internal error was answered by its reference");
     Refusal::Internal { reference }

@@ -8,10 +8,21 @@ use touchstone_core::{
 };
 
 use crate::{
-    AnalysisRecord, AnalysisStatus, Store, StoreError,
+    AnalysisRecord, AnalysisStatus, Member, Store, StoreError, batches,
     entities::{document, organization},
     organizations,
 };
+
+/// What was submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum DocumentKind {
+    /// One image.
+    Image,
+    /// An archive of images. Nothing is to be done with it itself and nothing is paid for it, so its own status is `done` from the
+    /// start: how far it has come is its members' to say ([`crate::BatchRecord::status`]).
+    Zip,
+}
 
 /// How far the verdict has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -82,6 +93,10 @@ pub struct DocumentRecord {
     pub id: DocumentId,
     /// Whose it is.
     pub organization: Organization,
+    /// What was submitted.
+    pub kind: DocumentKind,
+    /// Where it lies in the archive that it came in; `None` for one that was submitted by itself.
+    pub member: Option<Member>,
     /// The stored object that is judged.
     pub object_key: String,
     /// Exactly which bytes of it.
@@ -145,11 +160,14 @@ impl Store {
     }
 }
 
-fn read(row: document::Model, organization: Organization) -> Result<DocumentRecord, StoreError> {
+/// A row as the rest of Touchstone knows it.
+pub(crate) fn read(row: document::Model, organization: Organization) -> Result<DocumentRecord, StoreError> {
     let options: Options = parse(&row, "options", &row.options)?;
     Ok(DocumentRecord {
         id: DocumentId(row.id),
         organization,
+        kind: row.kind,
+        member: batches::member(&row)?,
         verdict: row.verdict.as_deref().map(|json| parse(&row, "verdict", json)).transpose()?,
         analysis: analysis(&row, &options)?,
         options,
@@ -183,6 +201,7 @@ fn analysis(row: &document::Model, options: &Options) -> Result<AnalysisRecord, 
     })
 }
 
-fn parse<T: DeserializeOwned>(row: &document::Model, what: &'static str, json: &str) -> Result<T, StoreError> {
+/// A column that holds JSON.
+pub(crate) fn parse<T: DeserializeOwned>(row: &document::Model, what: &'static str, json: &str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|_| StoreError::Unreadable { row: format!("document {}", row.id), what })
 }

@@ -106,11 +106,11 @@ pub(crate) async fn bury(write: &DatabaseTransaction, lease: &Lease, error: &str
     Ok(())
 }
 
-/// Whether as many jobs of this queue live as may: an instance whose nodes are away fills its own queue and nobody else's. The
-/// count walks an index that this very bound keeps short.
-pub(crate) async fn is_full(write: &DatabaseTransaction, queue: &str, max_backlog: u64) -> Result<bool, StoreError> {
+/// Whether `more` jobs in this queue would be more than may live there: an instance whose nodes are away fills its own queue and
+/// nobody else's. The count walks an index that this very bound keeps short.
+pub(crate) async fn is_full(write: &DatabaseTransaction, queue: &str, more: usize, max_backlog: u64) -> Result<bool, StoreError> {
     let waiting = Entity::find().filter(Column::DeadAt.is_null().and(Column::Queue.eq(queue)));
-    Ok(waiting.count(write).await? >= max_backlog)
+    Ok(waiting.count(write).await? + more as u64 > max_backlog)
 }
 
 /// Queues a job in the transaction of the fact that caused it.

@@ -4,6 +4,7 @@
 //! document never exists without its job. No HTTP, no pipeline, no platform. Moments are BIGINT milliseconds, UTC.
 
 mod analyses;
+mod batches;
 mod claim;
 mod credits;
 mod documents;
@@ -27,8 +28,9 @@ mod uploads;
 mod tests;
 
 pub use analyses::{AnalysisRecord, AnalysisStatus, Analyzed};
+pub use batches::{BatchRecord, Member, NewBatch, NewMember, Work};
 pub use claim::{Claim, ClaimedJob};
-pub use documents::{Asset, AssetRecord, AssetStatus, DocumentRecord, DocumentStatus, Settlement};
+pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Settlement};
 pub use error::StoreError;
 pub use jobs::Lease;
 pub use migrate::Migrated;

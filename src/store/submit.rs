@@ -15,9 +15,12 @@ use touchstone_core::{
 };
 
 use crate::{
-    AnalysisStatus, AssetStatus, DocumentStatus, Settlement, Store, StoreError, UploadState,
+    AnalysisStatus, AssetStatus, DocumentKind, DocumentStatus, NewBatch, Settlement, Store, StoreError, UploadState, Work, batches,
     credits::{self, Movement, record},
-    entities::{document, organization, upload},
+    entities::{
+        document::{self, ActiveModel},
+        organization, upload,
+    },
     jobs,
 };
 
@@ -46,8 +49,8 @@ pub struct NewDocument {
     pub email: Option<String>,
     /// For the operator's own statistics.
     pub user_agent: Option<String>,
-    /// The work that it causes.
-    pub job: NewJob,
+    /// What it causes: one image to judge, or those of an archive. Each image costs `cost`.
+    pub work: Work,
 }
 
 /// What [`Store::submit`] says.
@@ -89,22 +92,60 @@ impl Store {
         if !take_upload(&write, &new).await? {
             return Ok(Submitted::NoUpload);
         }
-        let Some((left, taken)) = balance.reserve(price(&write, &new).await?) else { return Ok(Submitted::NotEnoughCredits) };
-        if jobs::is_full(&write, &new.job.queue, max_backlog).await? {
+        let (price, images) = (price(&write, &new).await?, new.work.images());
+        if balance.reserve(price.saturating_mul(images as i64)).is_none() {
+            return Ok(Submitted::NotEnoughCredits);
+        }
+        if jobs::is_full(&write, new.work.queue(), images, max_backlog).await? {
             return Ok(Submitted::Busy);
         }
-        match document::Entity::insert(row(&new, options, fingerprint, taken, now)).exec_without_returning(&*write).await {
-            Err(error) if is_duplicate(&error) => return Ok(Submitted::IdTaken),
-            inserted => inserted?,
+        let mut till = Till { write: &write, organization: new.organization, price, balance, now };
+        let document = row(&new, options, fingerprint, now);
+        let made = match &new.work {
+            Work::Image(job) => till.image(document, new.id, job).await,
+            Work::Batch(batch) => till.batch(document, new.id, batch).await,
         };
-        if taken != Credits::default() {
-            let movement = Movement { entry: Entry::Reserve, from: balance, to: left, document: Some(new.id), note: None };
-            record(&write, new.organization, movement).await?;
+        match made {
+            Err(StoreError::Database(error)) if is_duplicate(&error) => return Ok(Submitted::IdTaken),
+            made => made?,
         }
-        jobs::insert(&write, &new.job, now).await?;
         write.commit().await?;
         self.wake.notify_one();
         Ok(Submitted::Created(new.id))
+    }
+}
+
+/// Writes the documents of a submission, takes what each image costs, and queues its job.
+struct Till<'a> {
+    write: &'a DatabaseTransaction,
+    organization: OrganizationId,
+    price: i64,
+    /// What is left; known to cover all of it.
+    balance: Credits,
+    now: Timestamp,
+}
+
+impl Till<'_> {
+    async fn image(&mut self, document: ActiveModel, id: DocumentId, job: &NewJob) -> Result<(), StoreError> {
+        let (left, taken) = self.balance.reserve(self.price).unwrap_or((self.balance, Credits::default()));
+        let document = ActiveModel { charged_base: Set(taken.base), charged_boost: Set(taken.boost), ..document };
+        document::Entity::insert(document).exec_without_returning(self.write).await?;
+        if taken != Credits::default() {
+            let movement = Movement { entry: Entry::Reserve, from: self.balance, to: left, document: Some(id), note: None };
+            record(self.write, self.organization, movement).await?;
+        }
+        self.balance = left;
+        jobs::insert(self.write, job, self.now).await
+    }
+
+    async fn batch(&mut self, document: ActiveModel, id: DocumentId, batch: &NewBatch) -> Result<(), StoreError> {
+        let whole = batches::whole(document.clone(), &batch.skipped, self.now)?;
+        document::Entity::insert(whole).exec_without_returning(self.write).await?;
+        for (position, member) in batch.members.iter().enumerate() {
+            let document = batches::part(document.clone(), id, position, member)?;
+            self.image(document, member.id, &member.job).await?;
+        }
+        Ok(())
     }
 }
 
@@ -112,7 +153,7 @@ impl Store {
 fn fingerprint(new: &NewDocument, options: &str) -> String {
     let chosen = if new.explicit { new.id.to_string() } else { String::new() };
     // An instance is part of the model that was asked for; the shared queue is not written, as before there were instances.
-    let instance = Some(new.job.queue.as_str()).filter(|queue| !queue.is_empty());
+    let instance = Some(new.work.queue()).filter(|queue| !queue.is_empty());
     let mut hasher = Sha256::new();
     for part in [new.organization.to_string().as_str(), &new.object_key, &new.object_etag, options, &chosen].into_iter().chain(instance) {
         hasher.update((part.len() as u64).to_be_bytes());
@@ -135,7 +176,9 @@ async fn replayed(
         same = same.filter(recent.and(document::Column::Status.ne(DocumentStatus::Failed)));
     }
     let first = same.order_by_desc(document::Column::CreatedAt).one(write).await?;
-    Ok(first.map(|row| DocumentId(row.id)))
+    let Some(first) = first else { return Ok(None) };
+    let failed = !new.explicit && first.kind == DocumentKind::Zip && batches::has_failed(write, first.id).await?;
+    Ok((!failed).then_some(DocumentId(first.id)))
 }
 
 /// Ids told with upload URLs are nobody's to choose: clients must not mistake the one for the other.
@@ -165,8 +208,9 @@ fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-fn row(new: &NewDocument, options: String, fingerprint: String, taken: Credits, now: Timestamp) -> document::ActiveModel {
-    document::ActiveModel {
+/// A document that waits to be judged; what was taken for it is still to be filled in.
+fn row(new: &NewDocument, options: String, fingerprint: String, now: Timestamp) -> ActiveModel {
+    ActiveModel {
         id: Set(new.id.0),
         organization_id: Set(new.organization.0),
         object_key: Set(new.object_key.clone()),
@@ -189,10 +233,16 @@ fn row(new: &NewDocument, options: String, fingerprint: String, taken: Credits, 
         analysis_status: Set(AnalysisStatus::None),
         analysis: Set(None),
         analysis_until: Set(None),
-        charged_base: Set(taken.base),
-        charged_boost: Set(taken.boost),
+        charged_base: Set(0),
+        charged_boost: Set(0),
         settlement: Set(Settlement::Reserved),
         created_at: Set(now.0),
         finished_at: Set(None),
+        kind: Set(DocumentKind::Image),
+        batch_id: Set(None),
+        position: Set(None),
+        file_name: Set(None),
+        entry: Set(None),
+        skipped: Set(None),
     }
 }

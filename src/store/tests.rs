@@ -1,6 +1,7 @@
 //! Every test runs on SQLite and, where `TOUCHSTONE_TEST_POSTGRES` names a server, on PostgreSQL. Each has a database of its own.
 
 mod analyses;
+mod batches;
 mod fixture;
 mod keys;
 mod migrating;

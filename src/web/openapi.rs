@@ -14,7 +14,7 @@ use utoipa::{
 };
 
 use crate::{
-    api::truthscan::{assets, credits, detect, detect_url, health, help, presign, query, upload},
+    api::truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
     errors::{ErrorBody, InvalidBody, Problem},
 };
 
@@ -22,7 +22,7 @@ use crate::{
 #[openapi(
     info(
         title = "Touchstone",
-        description = "Tells camera images from AI-generated ones, and says why.\n\nThree steps: GET /get-presigned-url, PUT the file, POST /detect; then POST /query until `status` is `done` or `failed`. Or one: POST /detect-url with the public URL of an image. Every refusal is an object with `error`, what was wrong, and `detail`, the way out."
+        description = "Tells camera images from AI-generated ones, and says why.\n\nThree steps: GET /get-presigned-url, PUT the file, POST /detect; then POST /query until `status` is `done` or `failed`. Or one: POST /detect-url with the public URL of an image. A ZIP of images goes the same way as an image, by POST /bulk-upload. Every refusal is an object with `error`, what was wrong, and `detail`, the way out."
     ),
     paths(
         presign::presign,
@@ -30,6 +30,8 @@ use crate::{
         detect::detect,
         detect_url::detect_url,
         query::query,
+        bulk::submit,
+        bulk::query,
         assets::get_heatmap,
         assets::post_heatmap,
         assets::get_preview,

@@ -8,7 +8,7 @@ use actix_web::{
 };
 
 use crate::{
-    api::truthscan::{assets, credits, detect, detect_url, health, help, presign, query, upload},
+    api::truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
     console::try_it,
     docs,
     errors::Failure,
@@ -27,6 +27,8 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(at("/uploads/{path:.*}", "PUT").route(web::put().to(upload::put_elsewhere)))
         .service(at("/detect", "POST").route(web::post().to(detect::detect)))
         .service(at("/detect-url", "POST").route(web::post().to(detect_url::detect_url)))
+        .service(at("/bulk-upload", "POST").route(web::post().to(bulk::submit)))
+        .service(at("/bulk-upload/query", "POST").route(web::post().to(bulk::query)))
         .service(at("/query", "POST").route(web::post().to(query::query)))
         .service(at("/heatmap/{id}", "GET, HEAD, POST").route(get(assets::get_heatmap)).route(web::post().to(assets::post_heatmap)))
         .service(at("/preview/{id}", "GET, HEAD, POST").route(get(assets::get_preview)).route(web::post().to(assets::post_preview)))

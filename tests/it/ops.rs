@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Process, audit, database::TestDatabase, eventually, pictures, process, skip};
+use crate::support::{Client, Process, audit, database::TestDatabase, eventually, pictures, process, skip, zips};
 
 // O4
 #[tokio::test]
@@ -213,7 +213,11 @@ async fn two_nodes_are_one_server() {
     assert_eq!(through_the_second.put(&there, "image/jpeg", pictures::jpeg(7).into()).await.status, 200);
     let id = client.detect_upload(&upload, json!({})).await;
     assert_eq!(client.settle(&id).await["status"], "done");
-    assert_eq!(client.credits().await, 42);
+    // An archive that one node took in is judged by the other.
+    let photos: Vec<_> = (0..3).map(|seed| zips::File::stored(&format!("{seed}.png"), pictures::png(seed))).collect();
+    let (batch, _) = client.submit_zip(zips::archive(&photos), json!({})).await;
+    assert_eq!(through_the_second.settle_zip(&batch).await["status"], "done");
+    assert_eq!(client.credits().await, 39);
     for node in [api, second] {
         let (status, log) = node.stop();
         assert!(status.success(), "{log}");

@@ -33,6 +33,7 @@ const HOLDERS: &[(&str, &[&str])] = &[
     ("image", &["src/pipeline", "src/cli"]),
     ("c2pa", &["src/pipeline"]),
     ("object_store", &["src/blobs"]),
+    ("rawzip", &["src/moderation"]),
     // In blobs it only switches on TLS in object_store's client; the root's benchmark is a client of the server it measures.
     ("reqwest", &["src/net", "src/blobs", "."]),
     ("hickory-resolver", &["src/net"]),

@@ -4,6 +4,7 @@ use touchstone_core::{
     analysis::Agreement,
     finding::{Finding, Look, ScreenMetrics, Stage},
     media::Format,
+    submission::Profile,
     verdict::{ImageFacts, Label, ModelName, Share},
 };
 
@@ -101,6 +102,7 @@ fn verdict(findings: Vec<Finding>) -> Option<Verdict> {
         kind: shares(["portrait", "photo"]),
         image: ImageFacts { format: Format::Jpeg, width: 640, height: 480, frames, bytes: 5000, sha256: "00".into() },
         model: ModelName { name: "m".into(), version: "1".into() },
+        profile: Profile::Generic,
         label,
         ai_likelihood,
         confidence,

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{AnalysisStatus, AssetStatus, DocumentStatus, Settlement};
+use crate::{AnalysisStatus, AssetStatus, DocumentKind, DocumentStatus, Settlement};
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "document")]
@@ -35,6 +35,12 @@ pub struct Model {
     pub settlement: Settlement,
     pub created_at: i64,
     pub finished_at: Option<i64>,
+    pub kind: DocumentKind,
+    pub batch_id: Option<Uuid>,
+    pub position: Option<i32>,
+    pub file_name: Option<String>,
+    pub entry: Option<String>,
+    pub skipped: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

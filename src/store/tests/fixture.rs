@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError,
-    Submitted, entities::ledger_entry,
+    Submitted, Work, entities::ledger_entry,
 };
 
 const SERVER: &str = "TOUCHSTONE_TEST_POSTGRES";
@@ -145,15 +145,13 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
         test: false,
         email: Some("a@example.org".into()),
         user_agent: None,
-        job: NewJob {
-            name: NAME,
-            payload: serde_json::json!({ "document": id }),
-            organization,
-            lane: Lane::Interactive,
-            queue: String::new(),
-            run_at: Timestamp::now(),
-        },
+        work: Work::Image(job(organization, id)),
     }
+}
+
+pub(super) fn job(organization: OrganizationId, document: DocumentId) -> NewJob {
+    let payload = serde_json::json!({ "document": document });
+    NewJob { name: NAME, payload, organization, lane: Lane::Interactive, queue: String::new(), run_at: Timestamp::now() }
 }
 
 pub(super) fn verdict() -> Verdict {

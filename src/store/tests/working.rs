@@ -2,14 +2,18 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use touchstone_core::{ids::DocumentId, job::Lane, time::Timestamp};
+use touchstone_core::{
+    ids::DocumentId,
+    job::{Lane, NewJob},
+    time::Timestamp,
+};
 
 use super::{
     Fixture,
-    fixture::{MINUTE, NAME, document},
+    fixture::{MINUTE, NAME, document, job},
     on_every_database,
 };
-use crate::{Asset, AssetStatus, Claim, DocumentStatus, Drawn, Submitted};
+use crate::{Asset, AssetStatus, Claim, DocumentStatus, Drawn, Submitted, Work};
 
 on_every_database!(
     a_crashed_workers_job_is_claimed_again_and_its_late_writes_are_refused,
@@ -91,11 +95,11 @@ async fn claims_go_round_the_organisations(f: Fixture) {
     let (flood, drop) = (f.organization(20, 0).await, f.organization(20, 0).await);
     for _ in 0..10 {
         let mut batch = document(flood, &f.upload(flood).await);
-        batch.job.lane = Lane::Batch;
+        batch.work = Work::Image(NewJob { lane: Lane::Batch, ..job(flood, batch.id) });
         assert!(matches!(f.submit(batch).await, Submitted::Created(_)));
     }
     let mut late = document(drop, &f.upload(drop).await);
-    late.job.lane = Lane::Batch;
+    late.work = Work::Image(NewJob { lane: Lane::Batch, ..job(drop, late.id) });
     assert!(matches!(f.submit(late).await, Submitted::Created(_)));
     let watched = f.submitted(drop).await;
 
@@ -115,7 +119,7 @@ async fn a_worker_claims_from_the_queues_it_serves(f: Fixture) {
     let (flood, drop) = (f.organization(20, 0).await, f.organization(20, 0).await);
     let submit = async |organization, queue: &str, most| {
         let mut new = document(organization, &f.upload(organization).await);
-        new.job.queue = queue.to_owned();
+        new.work = Work::Image(NewJob { queue: queue.to_owned(), ..job(organization, new.id) });
         f.store.submit(new, most).await.expect("submit")
     };
     // More than one claim looks at, all for an instance that nobody serves.

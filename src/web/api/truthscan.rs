@@ -2,6 +2,8 @@
 
 pub(crate) mod answer;
 pub(crate) mod assets;
+pub(crate) mod batch;
+pub(crate) mod bulk;
 pub(crate) mod credits;
 pub(crate) mod detect;
 pub(crate) mod detect_url;

@@ -2,6 +2,8 @@
 
 mod analysis;
 mod basics;
+mod bulk;
+mod bulk_refused;
 mod credits;
 mod detect;
 mod drawn;

@@ -142,6 +142,7 @@ async fn uploads_that_nobody_submitted_go_a_day_after_their_url_ended() {
 async fn sweep(app: &TestApp) -> u64 {
     let blobs = touchstone_blobs::Blobs::open(&app.config.blobs).unwrap();
     let settings = touchstone_moderation::Settings {
+        batches: app.config.batches.clone(),
         uploads: app.config.uploads.clone(),
         jobs: app.config.jobs.clone(),
         public_url: url::Url::parse(&app.url).unwrap(),

@@ -155,6 +155,33 @@ impl Client {
         self.detect_upload(&upload, options).await
     }
 
+    /// Submits an uploaded archive with options.
+    pub(crate) async fn bulk(&self, upload: &Upload, options: Value) -> Answer {
+        let mut body = options;
+        body["url"] = json!(Self::vendor_url(upload));
+        if body.get("key").is_none() {
+            body["key"] = json!(self.key);
+        }
+        self.post("/bulk-upload", &body).await
+    }
+
+    /// Uploads and submits an archive; the batch's id, and how many images are expected.
+    pub(crate) async fn submit_zip(&self, zip: impl Into<Bytes>, options: Value) -> (String, u64) {
+        let upload = self.upload("photos.zip", zip).await;
+        let answer = self.bulk(&upload, options).await.ok();
+        assert_eq!(answer["status"], "pending", "{answer}");
+        (answer["id"].as_str().unwrap().to_owned(), answer["expected_count"].as_u64().unwrap())
+    }
+
+    /// Polls until every image of a batch has ended and nothing more will be drawn.
+    pub(crate) async fn settle_zip(&self, id: &str) -> Value {
+        let batch = self.query(id).await;
+        for image in batch["results"].as_array().unwrap_or_else(|| panic!("no batch: {batch}")) {
+            self.settle(image["id"].as_str().unwrap()).await;
+        }
+        self.query(id).await
+    }
+
     /// What `/query` says of an id.
     pub(crate) async fn query(&self, id: &str) -> Value {
         self.post("/query", &json!({ "id": id })).await.ok()

@@ -12,6 +12,7 @@ pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod vision;
+pub(crate) mod zips;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{Plan, TestApp};

@@ -47,7 +47,8 @@ pub(crate) fn of(document: &DocumentRecord, link: impl Fn(Asset) -> String) -> Q
     }
 }
 
-const fn progress(status: DocumentStatus) -> Progress {
+/// A status in the contract's words.
+pub(super) const fn progress(status: DocumentStatus) -> Progress {
     match status {
         DocumentStatus::Pending => Progress::Pending,
         DocumentStatus::Analyzing => Progress::Analyzing,

@@ -12,7 +12,7 @@ use touchstone_core::{
     time::Timestamp,
     verdict::{ImageFacts, ModelName},
 };
-use touchstone_moderation::{AssetRecord, Settlement};
+use touchstone_moderation::{AssetRecord, DocumentKind, Settlement};
 
 use super::*;
 
@@ -54,6 +54,8 @@ fn document(status: DocumentStatus, verdict: Option<Verdict>) -> DocumentRecord 
             heatmap_for_real: false,
             secure_assets: false,
         },
+        kind: DocumentKind::Image,
+        member: None,
         object_key: "uploads/x".into(),
         object_etag: "e".into(),
         options: Options { preview: true, heatmap: None, analysis: true, profile: Profile::Generic },

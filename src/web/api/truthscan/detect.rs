@@ -8,9 +8,9 @@ use secrecy::SecretString;
 use serde::Serialize;
 use touchstone_core::{
     ids::DocumentId,
-    organization::Dialect,
+    organization::Caller,
     refusal::Refusal,
-    submission::{HeatmapStyle, Options, Profile, Submission},
+    submission::{HeatmapStyle, Options, Profile, Route, Submission},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,10 +33,10 @@ pub(crate) struct DetectBody {
     key: Option<SecretString>,
     /// Any host, followed by `/` and the `file_path` of `/get-presigned-url`; or the public http(s) URL of an image, which is fetched then.
     #[schema(example = "http://127.0.0.1:8080/uploads/581d47c7-3ef4-42af-88d9-6dab6bf69389_20260611-121955_example.jpg")]
-    url: String,
+    pub(super) url: String,
     /// An id of your own choice, which nothing else may have.
     id: Option<Uuid>,
-    /// Make a preview. When left out: true, or false for organisations of the undetectable dialect.
+    /// Make a preview. When left out: true, or false for organisations of the undetectable dialect; false for a ZIP.
     generate_preview: Option<bool>,
     /// Make a heatmap of suspicious regions; true when left out.
     generate_heatmap: Option<bool>,
@@ -44,7 +44,7 @@ pub(crate) struct DetectBody {
     generate_heatmap_overlayed: Option<bool>,
     /// Stretch it to the image's own extremes (true, also when left out), or keep raw scores.
     generate_heatmap_normalized: Option<bool>,
-    /// Write an analysis; true when left out.
+    /// Write an analysis. When left out: true, or false for a ZIP.
     generate_analysis_details: Option<bool>,
     /// `generic` (also when left out), `sheerid` (documents and identity cards: more is said to be unsure), or either behind the
     /// name of an instance and a slash, to be judged by that instance alone.
@@ -86,34 +86,56 @@ pub(crate) struct DetectAnswer {
     responses((status = 200, description = "Accepted", body = DetectAnswer, content_type = "application/json"), BadRequest, Keyed, Bodied, Everywhere)
 )]
 pub(crate) async fn detect(site: Data<Site>, request: HttpRequest, _: TakesJson, payload: Payload) -> Result<Json<DetectAnswer>, Failure> {
-    let mut fields = json(&site, payload).await?;
-    let body = read(&mut fields);
-    fields.done()?;
+    let body = body(&site, payload).await?;
     let id = accept(&site, &request, body).await?;
     Ok(Json(DetectAnswer { id: id.0, status: Progress::Pending }))
 }
 
-/// Submits what a body asks for, in the name of whoever's key came along. A client that goes away meanwhile changes nothing.
-pub(super) async fn accept(site: &Site, request: &HttpRequest, body: DetectBody) -> Result<DocumentId, Failure> {
+/// The body of a request, checked.
+pub(super) async fn body(site: &Site, payload: Payload) -> Result<DetectBody, Failure> {
+    let mut fields = json(site, payload).await?;
+    let body = read(&mut fields);
+    fields.done().map(|()| body)
+}
+
+/// What is made when the body does not say: the rest of it is the same for single images and batches.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Defaults {
+    pub(super) preview: bool,
+    pub(super) analysis: bool,
+}
+
+/// Who asks, and where the body's `model` leads; everything in the body but its `url` is checked.
+pub(super) async fn asked(site: &Site, request: &HttpRequest, body: &DetectBody) -> Result<(Caller, Route), Failure> {
     let key = require_either_key(body.key.clone(), header_key(request))?;
     let caller = site.caller(key, asker(site, request)).await?;
     let route = site.pure_road().route(body.model.as_deref())?;
     if body.email.as_deref().is_some_and(|email| email.trim().is_empty()) {
         return Err(Refusal::EmptyEmail.into());
     }
-    let options = options(&body, caller.organization.dialect, route.profile);
+    Ok((caller, route))
+}
+
+/// The body as the road takes it.
+pub(super) fn submission(body: &DetectBody, caller: Caller, route: Route, object_key: String, defaults: Defaults) -> Submission {
+    Submission {
+        object_key,
+        id: body.id.map(DocumentId),
+        options: options(body, defaults, route.profile),
+        queue: route.queue,
+        email: body.email.as_deref().map(shorten),
+        user_agent: body.user_agent.as_deref().map(shorten),
+        caller,
+    }
+}
+
+/// Submits what a body asks for, in the name of whoever's key came along. A client that goes away meanwhile changes nothing.
+pub(super) async fn accept(site: &Site, request: &HttpRequest, body: DetectBody) -> Result<DocumentId, Failure> {
+    let (caller, route) = asked(site, request, &body).await?;
+    let defaults = Defaults { preview: caller.organization.dialect.previews_by_default(), analysis: true };
     site.road(|road| async move {
         let object_key = road.object_at(&caller, &body.url).await?;
-        road.submit(Submission {
-            caller,
-            object_key,
-            id: body.id.map(DocumentId),
-            options,
-            queue: route.queue,
-            email: body.email.as_deref().map(shorten),
-            user_agent: body.user_agent.as_deref().map(shorten),
-        })
-        .await
+        road.submit(submission(&body, caller, route, object_key, defaults)).await
     })
     .await
 }
@@ -152,15 +174,15 @@ fn shorten(text: &str) -> String {
     text.chars().take(300).collect()
 }
 
-fn options(body: &DetectBody, dialect: Dialect, profile: Profile) -> Options {
+fn options(body: &DetectBody, defaults: Defaults, profile: Profile) -> Options {
     let style = HeatmapStyle {
         overlay: body.generate_heatmap_overlayed.unwrap_or(true),
         normalized: body.generate_heatmap_normalized.unwrap_or(true),
     };
     Options {
-        preview: body.generate_preview.unwrap_or(dialect.previews_by_default()),
+        preview: body.generate_preview.unwrap_or(defaults.preview),
         heatmap: body.generate_heatmap.unwrap_or(true).then_some(style),
-        analysis: body.generate_analysis_details.unwrap_or(true),
+        analysis: body.generate_analysis_details.unwrap_or(defaults.analysis),
         profile,
     }
 }
@@ -173,6 +195,7 @@ mod tests {
     use super::*;
 
     const GENERIC: Profile = Profile::Generic;
+    const DEFAULTS: Defaults = Defaults { preview: true, analysis: true };
 
     fn read_json(body: &Value) -> Result<DetectBody, Failure> {
         let mut fields = Fields::parse(body.to_string().as_bytes()).expect("an object");
@@ -181,13 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_the_contracts_and_the_dialects() {
-        // T3, U2
+    fn what_is_left_out_is_as_the_contract_says() {
+        // T3
         let body = read_json(&json!({"key": "k", "url": "u", "unheard_of": {"a": 1}})).expect("read");
         let style = HeatmapStyle { overlay: true, normalized: true };
         let expected = Options { preview: true, heatmap: Some(style), analysis: true, profile: GENERIC };
-        assert_eq!(options(&body, Dialect::Truthscan, GENERIC), expected);
-        assert_eq!(options(&body, Dialect::Undetectable, GENERIC), Options { preview: false, ..expected });
+        assert_eq!(options(&body, DEFAULTS, GENERIC), expected);
+        // T11
+        let batch = Defaults { preview: false, analysis: false };
+        assert_eq!(options(&body, batch, GENERIC), Options { preview: false, analysis: false, ..expected });
     }
 
     #[test]
@@ -199,9 +224,9 @@ mod tests {
         let style = HeatmapStyle { overlay: false, normalized: false };
         let body = read_json(&sent).expect("read");
         let expected = Options { preview: false, heatmap: Some(style), analysis: false, profile: GENERIC };
-        assert_eq!(options(&body, Dialect::Truthscan, GENERIC), expected);
+        assert_eq!(options(&body, DEFAULTS, GENERIC), expected);
         let none = read_json(&json!({"url": "u", "generate_heatmap": false})).expect("read");
-        assert_eq!(options(&none, Dialect::Truthscan, GENERIC).heatmap, None);
+        assert_eq!(options(&none, DEFAULTS, GENERIC).heatmap, None);
     }
 
     #[test]

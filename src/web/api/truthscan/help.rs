@@ -15,10 +15,11 @@ const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// What a reader should know that no single operation says.
-const NOTES: [&str; 8] = [
+const NOTES: [&str; 9] = [
     "Three steps: GET /get-presigned-url with your key, PUT the file to presigned_url with the Content-Type of its extension, POST /detect with your key and a url that ends in file_path.",
     "Then POST /query with the id until status is done or failed; twice a second is fine.",
     "An image that is on the web needs one step: POST /detect-url with your key and its public http(s) url waits for the verdict; /detect takes such a url as well.",
+    "A ZIP of images goes the same way, with POST /bulk-upload in place of /detect: each image is judged and paid by itself, and what cannot be judged is listed in skipped with the reason.",
     "result is the likelihood of AI, 0 to 100, and the core verdict; unsure says when it lies too near the threshold to lean on.",
     "The heatmap is drawn after the verdict: poll on until heatmap_status is ready. analysis_results puts the verdict into words: poll on while analysis_results_status is analyzing; it ends as ready, or as skipped when its time is over.",
     "model is generic, or sheerid for documents and identity cards; an operator may run instances of either, named before a slash. Both answer with the profile that judged.",

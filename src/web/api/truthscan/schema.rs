@@ -55,7 +55,7 @@ pub(crate) struct QueryAnswer {
     pub(crate) result_details: Option<ResultDetails>,
     /// A short-lived link to the preview, once there is one. Bare, where the organisation's pictures are secure and its key did not
     /// come along: POST there with the key.
-    #[schema(example = "http://127.0.0.1:8080/preview/77565038-9e3d-4e6a-8c80-e20785be5ee9?expires=1767225600&signature=00ff")]
+    #[schema(required, example = "http://127.0.0.1:8080/preview/77565038-9e3d-4e6a-8c80-e20785be5ee9?expires=1767225600&signature=00ff")]
     pub(crate) preview_url: Option<String>,
     /// Why it failed. Only there when it did.
     #[serde(skip_serializing_if = "Option::is_none")]
