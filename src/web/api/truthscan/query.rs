@@ -5,12 +5,11 @@ use actix_web::{
     web::{Data, Json, Payload},
 };
 use secrecy::SecretString;
-use touchstone_core::{ids::DocumentId, organization::Organization, refusal::Refusal};
-use touchstone_moderation::DocumentRecord;
+use touchstone_core::ids::DocumentId;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{answer, schema::QueryAnswer};
+use super::{answer, schema::QueryAnswer, sight::Sight};
 use crate::{
     errors::Failure,
     extract::{TakesJson, asker, either_key, header_key, json},
@@ -57,25 +56,9 @@ pub(crate) async fn query(
     let id = DocumentId(body.id);
     let found = site.road(|road| async move { road.document(id).await }).await?;
     let Some(document) = found else { return Ok(Json(None)) };
-    let Organization { private_queries, secure_assets, .. } = document.organization;
-    let is_owners = (private_queries || secure_assets) && is_owners(&site, &document, key, asker).await?;
-    if private_queries && !is_owners {
-        return Ok(Json(None));
-    }
-    let road = site.pure_road();
-    // T10: a link that opens a secure picture is told to nobody but its owner.
-    let link = |asset| if secure_assets && !is_owners { road.asset_address(id, asset) } else { road.asset_url(id, asset) };
-    Ok(Json(Some(answer::of(&document, link))))
-}
-
-/// Whether the key is the document's own organisation's. A key that is none is like no key: what is private stays unknown.
-async fn is_owners(site: &Site, document: &DocumentRecord, key: Option<SecretString>, asker: std::net::IpAddr) -> Result<bool, Failure> {
-    let Some(key) = key else { return Ok(false) };
-    match site.authenticate(key, asker).await {
-        Ok(caller) => Ok(caller.organization.id == document.organization.id),
-        Err(Failure::Refusal(Refusal::VerificationFailed)) => Ok(false),
-        Err(other) => Err(other),
-    }
+    let sight = Sight::of(&site, &document.organization, key, asker).await?;
+    let shown = sight.sees.then(|| answer::of(&document, |asset| sight.link(site.pure_road(), id, asset)));
+    Ok(Json(shown))
 }
 
 fn read(mut fields: Fields) -> Result<QueryBody, Failure> {
