@@ -12,4 +12,5 @@ pub(crate) mod help;
 pub(crate) mod presign;
 pub(crate) mod query;
 pub(crate) mod schema;
+pub(crate) mod sight;
 pub(crate) mod upload;

@@ -65,6 +65,9 @@ async fn a_link_is_told_to_the_owners_key_alone() {
             assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "));
         }
     }
+    let posted = ann.post(&format!("/heatmap/{id}"), &json!({ "key": ann.key })).await;
+    assert_eq!((posted.status, posted.header("x-heatmap-status")), (200, "ready"));
+    assert!(image::load_from_memory(&posted.bytes).is_ok());
 }
 
 // T10

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     batch::{self, BulkQueryAnswer},
     detect::{self, Defaults, DetectBody},
-    query::{self, Found, QueryBody},
+    query::{self, QueryBody},
     schema::Progress,
 };
 use crate::{
@@ -78,7 +78,7 @@ pub(crate) async fn query(
     _: TakesJson,
     payload: Payload,
 ) -> Result<Json<Option<BulkQueryAnswer>>, Failure> {
-    let Some(Found { document, .. }) = query::found(&site, &request, payload).await? else { return Ok(Json(None)) };
+    let Some((document, _)) = query::found(&site, &request, payload).await? else { return Ok(Json(None)) };
     let found = site.road(|road| async move { road.batch(&document).await }).await?.ok_or(Refusal::NotABatch)?;
     Ok(Json(Some(batch::items(&found))))
 }

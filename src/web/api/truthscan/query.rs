@@ -6,7 +6,7 @@ use actix_web::{
 };
 use secrecy::SecretString;
 use serde::Serialize;
-use touchstone_core::{ids::DocumentId, organization::Organization, refusal::Refusal};
+use touchstone_core::ids::DocumentId;
 use touchstone_moderation::{DocumentKind, DocumentRecord};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use super::{
     answer,
     batch::{self, BatchAnswer},
     schema::QueryAnswer,
+    sight::Sight,
 };
 use crate::{
     errors::Failure,
@@ -65,10 +66,8 @@ pub(crate) async fn query(
     _: TakesJson,
     payload: Payload,
 ) -> Result<Json<Option<Queried>>, Failure> {
-    let Some(Found { document, is_owners }) = found(&site, &request, payload).await? else { return Ok(Json(None)) };
-    let (road, bare) = (site.pure_road(), document.organization.secure_assets && !is_owners);
-    // T10: a link that opens a secure picture is told to nobody but its owner.
-    let link = |id, asset| if bare { road.asset_address(id, asset) } else { road.asset_url(id, asset) };
+    let Some((document, sight)) = found(&site, &request, payload).await? else { return Ok(Json(None)) };
+    let link = |id, asset| sight.link(site.pure_road(), id, asset);
     if document.kind == DocumentKind::Image {
         return Ok(Json(Some(Queried::Image(Box::new(answer::of(&document, |asset| link(document.id, asset)))))));
     }
@@ -76,15 +75,8 @@ pub(crate) async fn query(
     Ok(Json(batch.map(|batch| Queried::Batch(batch::results(&batch, link)))))
 }
 
-/// A document that the asker may know of.
-pub(super) struct Found {
-    pub(super) document: DocumentRecord,
-    /// Its owner's key came along; looked at only where the organisation makes a difference of it.
-    is_owners: bool,
-}
-
-/// The document that is asked for, if there is one that the asker may know of.
-pub(super) async fn found(site: &Site, request: &HttpRequest, payload: Payload) -> Result<Option<Found>, Failure> {
+/// The document that is asked for, if there is one that the asker may know of, and what may be told of it.
+pub(super) async fn found(site: &Site, request: &HttpRequest, payload: Payload) -> Result<Option<(DocumentRecord, Sight)>, Failure> {
     let asker = asker(site, request);
     site.limits.keyless.ask(&asker)?;
     let body = read(json(site, payload).await?)?;
@@ -92,19 +84,8 @@ pub(super) async fn found(site: &Site, request: &HttpRequest, payload: Payload) 
     let id = DocumentId(body.id);
     let found = site.road(|road| async move { road.document(id).await }).await?;
     let Some(document) = found else { return Ok(None) };
-    let Organization { private_queries, secure_assets, .. } = document.organization;
-    let is_owners = (private_queries || secure_assets) && is_owners(site, &document, key, asker).await?;
-    Ok((is_owners || !private_queries).then_some(Found { document, is_owners }))
-}
-
-/// Whether the key is the document's own organisation's. A key that is none is like no key: what is private stays unknown.
-async fn is_owners(site: &Site, document: &DocumentRecord, key: Option<SecretString>, asker: std::net::IpAddr) -> Result<bool, Failure> {
-    let Some(key) = key else { return Ok(false) };
-    match site.authenticate(key, asker).await {
-        Ok(caller) => Ok(caller.organization.id == document.organization.id),
-        Err(Failure::Refusal(Refusal::VerificationFailed)) => Ok(false),
-        Err(other) => Err(other),
-    }
+    let sight = Sight::of(site, &document.organization, key, asker).await?;
+    Ok(sight.sees.then_some((document, sight)))
 }
 
 fn read(mut fields: Fields) -> Result<QueryBody, Failure> {
