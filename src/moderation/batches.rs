@@ -122,7 +122,9 @@ fn refusal(unusable: Unusable) -> Refusal {
         Unusable::NoImages(skipped) => Refusal::NoValidImages {
             reason: skipped.first().map_or_else(
                 || "The archive is empty.".to_owned(),
-                |first| format!("All {} entries were skipped, the first, \"{}\", because: {}.", skipped.len(), first.filename, first.reason),
+                |first| {
+                    format!("All {} entries were skipped, the first, \"{}\", because: {}.", skipped.len(), first.filename, first.reason)
+                },
             ),
         },
         Unusable::Unread(error) if is_changed(&error) => Refusal::FileMissing,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use touchstone_blobs::Stored;
 use touchstone_core::{
     ids::DocumentId,
     job::{Lane, NewJob},
@@ -10,7 +11,6 @@ use touchstone_core::{
     refusal::Refusal,
     submission::Submission,
 };
-use touchstone_blobs::Stored;
 use touchstone_store::{NewDocument, Submitted, Upload, Work};
 
 use crate::{

@@ -23,8 +23,16 @@ def detect(case):
     case.body = {"key": SEEDS["key"], "url": SEEDS["urls"][next(TURN) % len(SEEDS["urls"])]}
 
 
+def bulk(case):
+    case.body = {"key": SEEDS["key"], "url": SEEDS["zip"]}
+
+
+def bulk_query(case):
+    case.body = {"id": SEEDS["batch"]}
+
+
 def query(case):
-    case.body = {"id": SEEDS["document"]}
+    case.body = {"id": (SEEDS["document"], SEEDS["batch"])[next(TURN) // 2 % 2]}
 
 
 def keyed(case):
@@ -56,6 +64,8 @@ def presign(case):
 VALID = {
     "POST /detect": detect,
     "POST /query": query,
+    "POST /bulk-upload": bulk,
+    "POST /bulk-upload/query": bulk_query,
     "GET /heatmap/{id}": link("heatmap"),
     "GET /preview/{id}": link("preview"),
     "POST /heatmap/{id}": keyed,

@@ -9,6 +9,7 @@ mod accuracy;
 mod cli;
 mod crash;
 mod detector;
+mod fuzz_zip;
 mod hostile;
 mod ops;
 mod remote;

@@ -18,11 +18,7 @@ const HEAD: u64 = 4096;
 pub(super) const LOCAL_BYTES: usize = 2 * u16::MAX as usize;
 
 /// Where the image lies, when everything that was claimed about it holds. The outer error is the storage's.
-pub(super) fn look<R: ReaderAt>(
-    archive: &ZipArchive<R>,
-    claim: &Claim,
-    scratch: &mut [u8],
-) -> Result<Result<Entry, Reason>, Unusable> {
+pub(super) fn look<R: ReaderAt>(archive: &ZipArchive<R>, claim: &Claim, scratch: &mut [u8]) -> Result<Result<Entry, Reason>, Unusable> {
     let (offset, end) = match agreed(archive, claim, scratch) {
         Ok(Some(range)) => range,
         Ok(None) => return Ok(Err(Reason::Contradiction)),

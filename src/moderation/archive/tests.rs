@@ -108,7 +108,10 @@ fn files_that_are_not_plain_images_are_skipped() {
         (File { size: u32::MAX - 1, ..File::deflated("a.jpg", &bytes) }, "File size exceeds limit of 10000 bytes"),
         (File::deflated("a.jpg", &[0xFF; 9000]), "Compressed more than 20 times"),
         (File { compressed: Some(1999), ..photo("a.jpg") }, "The archive contradicts itself about this file"),
-        (File { compressed: Some(90_000), size: 2000, ..File::deflated("a.jpg", &bytes) }, "The archive contradicts itself about this file"),
+        (
+            File { compressed: Some(90_000), size: 2000, ..File::deflated("a.jpg", &bytes) },
+            "The archive contradicts itself about this file",
+        ),
         (File { local_name: Some(b"b.jpg".to_vec()), ..photo("a.jpg") }, "The archive contradicts itself about this file"),
         (File { local_size: Some(2001), ..photo("a.jpg") }, "The archive contradicts itself about this file"),
         (File { offset: Some(3), ..photo("a.jpg") }, "The archive contradicts itself about this file"),
@@ -175,9 +178,8 @@ fn what_is_no_archive_or_lies_about_itself_is_refused() {
 // T11
 #[test]
 fn an_archive_keeps_within_every_budget() {
-    let photos = |count: usize, size| -> Vec<File> {
-        (0..count).map(|n| File::stored(&format!("{n}.jpg"), jpeg(n as u32, size))).collect()
-    };
+    let photos =
+        |count: usize, size| -> Vec<File> { (0..count).map(|n| File::stored(&format!("{n}.jpg"), jpeg(n as u32, size))).collect() };
     assert_eq!(planned(&archive(&photos(5, 1500))).expect("as many as may be").images.len(), 5);
     assert!(matches!(refused(&archive(&photos(6, 1500))), Unusable::TooManyImages(5)));
     assert!(matches!(refused(&archive(&photos(21, 1500))), Unusable::TooManyEntries(20)));

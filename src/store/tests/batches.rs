@@ -13,7 +13,9 @@ use super::{
     fixture::{MINUTE, document, job},
     on_every_database,
 };
-use crate::{BatchRecord, DocumentKind, DocumentStatus, Member, NewBatch, NewDocument, NewMember, Settlement, Submitted, UploadState, Work};
+use crate::{
+    BatchRecord, DocumentKind, DocumentStatus, Member, NewBatch, NewDocument, NewMember, Settlement, Submitted, UploadState, Work,
+};
 
 on_every_database!(
     a_batch_becomes_a_document_a_credit_and_a_job_for_each_image,

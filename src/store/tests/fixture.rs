@@ -17,8 +17,8 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError, Submitted, Work,
-    entities::ledger_entry,
+    AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError, Submitted,
+    Work, entities::ledger_entry,
 };
 
 const SERVER: &str = "TOUCHSTONE_TEST_POSTGRES";

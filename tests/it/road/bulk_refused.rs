@@ -28,10 +28,18 @@ async fn what_is_no_zip_of_images_is_refused_at_once() {
         (vec![7; 5000], "URL must point to a ZIP file", "no readable ZIP archive"),
         (zips::archive_counting(&photos(3), 2), "URL must point to a ZIP file", "more entries"),
         (archive(&photos(51)), "Too many files", "at most 50 images"),
-        (archive(&(0..1001).map(|n| File::stored(&format!("{n}.txt"), [0; 8])).collect::<Vec<_>>()), "Too many files", "at most 1000 entries"),
+        (
+            archive(&(0..1001).map(|n| File::stored(&format!("{n}.txt"), [0; 8])).collect::<Vec<_>>()),
+            "Too many files",
+            "at most 1000 entries",
+        ),
         (empty, "No valid images found in ZIP", "empty"),
         (archive(&[photo("a.pdf"), photo("b.txt")]), "No valid images found in ZIP", "PDF not supported in bulk"),
-        (archive(&(0..20).map(|n| photo(&format!("{n}{}.jpg", "x".repeat(60_000)))).collect::<Vec<_>>()), "ZIP file too large", "directory"),
+        (
+            archive(&(0..20).map(|n| photo(&format!("{n}{}.jpg", "x".repeat(60_000)))).collect::<Vec<_>>()),
+            "ZIP file too large",
+            "directory",
+        ),
     ] {
         let answer = client.bulk(&upload_zip(&client, zip).await, json!({})).await;
         let told = answer.refused(400, sentence);

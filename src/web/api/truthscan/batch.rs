@@ -162,7 +162,11 @@ pub(crate) fn items(batch: &BatchRecord) -> BulkQueryAnswer {
         status: progress(batch.status()),
         result: items.iter().filter_map(|item| item.result).reduce(f64::max),
         items,
-        skipped: batch.skipped.iter().map(|Skipped { filename, reason }| BulkSkipped { filename: filename.clone(), reason: reason.clone() }).collect(),
+        skipped: batch
+            .skipped
+            .iter()
+            .map(|Skipped { filename, reason }| BulkSkipped { filename: filename.clone(), reason: reason.clone() })
+            .collect(),
     }
 }
 
