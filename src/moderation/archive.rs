@@ -9,6 +9,7 @@ mod entries;
 #[cfg(test)]
 #[path = "../../tests/it/support/zips.rs"]
 mod forge;
+mod fuzz;
 mod inflate;
 mod name;
 mod plan;
@@ -18,6 +19,7 @@ mod tests;
 
 use std::ops::RangeInclusive;
 
+pub use fuzz::fuzz;
 pub use inflate::{Damaged, inflate};
 pub use plan::plan;
 pub use rawzip::ReaderAt;

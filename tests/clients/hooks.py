@@ -30,8 +30,16 @@ def detect_url(case):
     case.body["max_wait_seconds"] = 3
 
 
+def bulk(case):
+    case.body = {"key": SEEDS["key"], "url": SEEDS["zip"]}
+
+
+def bulk_query(case):
+    case.body = {"id": SEEDS["batch"]}
+
+
 def query(case):
-    case.body = {"id": SEEDS["document"]} | CHANCE.choice([{}, {"key": SEEDS["key"]}])
+    case.body = {"id": (SEEDS["document"], SEEDS["batch"])[next(TURN) // 2 % 2]} | CHANCE.choice([{}, {"key": SEEDS["key"]}])
 
 
 def keyed(case):
@@ -64,6 +72,8 @@ VALID = {
     "POST /detect": detect,
     "POST /detect-url": detect_url,
     "POST /query": query,
+    "POST /bulk-upload": bulk,
+    "POST /bulk-upload/query": bulk_query,
     "GET /heatmap/{id}": link("heatmap"),
     "GET /preview/{id}": link("preview"),
     "POST /heatmap/{id}": keyed,

@@ -7,7 +7,12 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Process, Upload, audit, database::TestDatabase, pictures};
+use crate::support::{
+    Client, Process, Upload, audit,
+    database::TestDatabase,
+    eventually, pictures,
+    zips::{File, archive},
+};
 
 /// How often the server is killed.
 const KILLS: u64 = 12;
@@ -122,5 +127,51 @@ async fn nothing_accepted_is_lost_and_nothing_is_charged_twice() {
     // Those are told above.
     complaints.retain(|complaint| !complaint.starts_with("jobs that were given up"));
     assert_eq!(complaints, [""; 0]);
+    database.remove().await;
+}
+
+/// Images of the batch, and how often its server is killed: less often than a job is tried.
+const IMAGES: usize = 14;
+const BATCH_KILLS: usize = 4;
+
+// O3, T12
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_goes_on_where_it_stood() {
+    let data = tempfile::tempdir().unwrap();
+    let database = TestDatabase::fresh(data.path()).await;
+    let settings = [("TOUCHSTONE__DATABASE__URL", database.url.as_str()), ("TOUCHSTONE__JOBS__LEASE_SECONDS", "2")];
+    let files: Vec<File> = (0..IMAGES).map(|n| File::deflated(&format!("{n}.jpg"), &pictures::jpeg(n as u64))).collect();
+    let mut server = Process::serve(data.path(), &settings);
+    let client = server.demo();
+    let (id, expected) = client.submit_zip(archive(&files), json!({})).await;
+    assert_eq!(expected as usize, IMAGES);
+    let done = |batch: &Value| -> Vec<Value> {
+        batch["results"].as_array().unwrap().iter().filter(|image| image["status"] == "done").cloned().collect()
+    };
+    let mut before: Vec<Value> = Vec::new();
+    for _ in 0..BATCH_KILLS {
+        let client = server.client(&client.key);
+        let seen = eventually("another image to be judged", Duration::from_secs(60), || async {
+            let seen = client.query(&id).await;
+            (done(&seen).len() > before.len()).then_some(seen)
+        })
+        .await;
+        for image in &before {
+            let now = seen["results"].as_array().unwrap().iter().find(|now| now["id"] == image["id"]).unwrap();
+            assert_eq!((&now["status"], &now["result"]), (&json!("done"), &image["result"]), "what was judged stays judged");
+        }
+        assert!(before.is_empty() || seen["status"] != "pending", "{seen}");
+        before = done(&seen);
+        server.kill();
+        server = Process::serve(data.path(), &settings);
+    }
+    let client = server.client(&client.key);
+    let seen = client.settle_zip(&id).await;
+    eprintln!("killed with {} of {IMAGES} images judged; then all of them", before.len());
+    assert_eq!((seen["status"].as_str(), done(&seen).len()), (Some("done"), IMAGES), "{seen}");
+    assert_eq!(client.credits().await, 1000 - IMAGES as i64);
+    let (status, log) = server.stop();
+    assert!(status.success(), "{log}");
+    assert_eq!(audit::complaints(&database).await, [""; 0]);
     database.remove().await;
 }

@@ -11,6 +11,7 @@ mod crash;
 mod curl;
 mod detector;
 mod fetch;
+mod fuzz_zip;
 mod hostile;
 mod ops;
 mod remote;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp, Upload, pictures, python, skip};
+use crate::support::{Client, TestApp, Upload, pictures, python, skip, zips};
 
 /// What an upload URL of ours needs, as the document names it.
 fn put_parameters(upload: &Upload) -> Value {
@@ -31,12 +31,19 @@ async fn seed(client: &Client) -> Value {
     let id = id.as_str().unwrap();
     // The organisation's pictures are secure: links are told to its key.
     let judged = client.post("/query", &json!({ "id": id, "key": client.key })).await.ok();
+    let file = |name: &str, seed| zips::File::stored(name, pictures::png_of(&pictures::scene(64, 64, seed)));
+    let zip = zips::archive(&[file("a.png", 4), file("b.png", 5), file("c.pdf", 6)]);
+    let zip = client.upload("photos.zip", zip).await;
+    let batch = client.bulk(&zip, json!({})).await.ok()["id"].clone();
+    client.settle_zip(batch.as_str().unwrap()).await;
     let empty = client.presign("photo.png").await;
     json!({
         "key": client.key,
         "urls": uploads.iter().map(Client::vendor_url).collect::<Vec<_>>(),
         "models": ["generic", "sheerid", "lab/generic", "lab/sheerid"],
         "document": id,
+        "zip": Client::vendor_url(&zip),
+        "batch": batch,
         "heatmap": link_parameters(id, &judged["result_details"]["heatmap_url"]),
         "preview": link_parameters(id, &judged["preview_url"]),
         "put": put_parameters(&empty),
