@@ -9,6 +9,8 @@ mod accuracy;
 mod cli;
 mod crash;
 mod detector;
+mod formats;
+mod fuzz;
 mod hostile;
 mod ops;
 mod remote;
