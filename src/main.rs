@@ -15,6 +15,7 @@ use touchstone::{
     logging,
 };
 use touchstone_cli::{BenchArgs, DetectArgs};
+use touchstone_pipeline::decoder::child;
 
 /// Tells camera images from AI-generated ones, says why, and helps communities act on it.
 #[derive(Parser)]
@@ -52,6 +53,12 @@ enum Command {
     Openapi,
     /// Measure this machine: milliseconds by stage, and the server against the raw pipeline.
     Bench(BenchArgs),
+    /// Decode one file from standard input: how this program uses itself.
+    #[command(name = child::COMMAND, hide = true)]
+    DecodeChild {
+        /// What the parent asks for.
+        request: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -69,6 +76,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<u8> {
+    if let Command::DecodeChild { request } = &cli.command {
+        // Before anything is read or started: a child is to know nothing and to be quick.
+        child::run(request).context("a decoding child could not answer")?;
+        return Ok(0);
+    }
     let config = Config::load(cli.config.as_deref())?;
     match cli.command {
         Command::Detect(args) => touchstone_cli::detect(&args, &detector(&config.pipeline)?),
@@ -102,7 +114,7 @@ fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
             Command::Serve { roles } => serve(config, roles).await,
             Command::Admin(command) => admin::run(&config, command).await.map(|answer| touchstone_cli::print(&answer.to_string())),
             Command::Migrate => admin::migrate(&config).await.map(|answer| touchstone_cli::print(&answer.to_string())),
-            Command::Detect(_) | Command::CheckConfig { .. } | Command::Openapi | Command::Bench(_) => Ok(()),
+            Command::Detect(_) | Command::CheckConfig { .. } | Command::Openapi | Command::Bench(_) | Command::DecodeChild { .. } => Ok(()),
         }
     })?;
     Ok(0)

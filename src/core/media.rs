@@ -2,6 +2,8 @@
 //!
 //! Names lie, bytes do not: an upload is accepted by its extension (the client must know early) and believed by its magic.
 
+mod sniff;
+
 use serde::{Deserialize, Serialize};
 
 /// An image format that Touchstone can judge.
@@ -20,23 +22,38 @@ pub enum Format {
     Bmp,
     /// TIFF, either byte order, one page or many.
     Tiff,
+    /// HEIF that holds HEVC pictures, as phones write it.
+    Heic,
+    /// HEIF whose brand names no codec. Names and files mix it up with HEIC freely.
+    Heif,
+    /// HEIF that holds AV1 pictures.
+    Avif,
+    /// A drawing; it is rasterised before it is judged.
+    Svg,
+    /// A document; its first picture is judged, or its first page.
+    Pdf,
 }
 
 /// Every image extension that is accepted, lower case, with its format. The order is the one shown to users.
-pub const IMAGE_EXTENSIONS: [(&str, Format); 9] = [
+pub const IMAGE_EXTENSIONS: [(&str, Format); 14] = [
     ("jpg", Format::Jpeg),
     ("jpeg", Format::Jpeg),
     ("jfif", Format::Jpeg),
     ("png", Format::Png),
     ("webp", Format::WebP),
+    ("heic", Format::Heic),
+    ("heif", Format::Heif),
+    ("avif", Format::Avif),
     ("gif", Format::Gif),
     ("bmp", Format::Bmp),
     ("tiff", Format::Tiff),
     ("tif", Format::Tiff),
+    ("svg", Format::Svg),
+    ("pdf", Format::Pdf),
 ];
 
-/// How many leading bytes [`Format::sniff`] needs to decide.
-pub const SNIFF_BYTES: usize = 16;
+/// How many leading bytes [`Format::sniff`] needs to decide: a drawing may begin with a long comment.
+pub const SNIFF_BYTES: usize = 8 * 1024;
 
 impl Format {
     /// The format that a file extension names, any letter case; `None` when it is not accepted.
@@ -55,8 +72,16 @@ impl Format {
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
             [b'I', b'I', 0x2A | 0x2B, 0x00, ..] | [b'M', b'M', 0x00, 0x2A | 0x2B, ..] => Some(Self::Tiff),
             [b'B', b'M', ..] => Some(Self::Bmp),
-            _ => None,
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => sniff::heif(head),
+            _ => sniff::text(head),
         }
+    }
+
+    /// Whether a file of the format `found` may carry this format's extension. Phones and tools name HEIF files either way.
+    #[must_use]
+    pub fn agrees_with(self, found: Self) -> bool {
+        let heif = |format| matches!(format, Self::Heic | Self::Heif);
+        self == found || (heif(self) && heif(found))
     }
 
     /// The one content type that an upload of this format must carry.
@@ -69,6 +94,11 @@ impl Format {
             Self::Gif => "image/gif",
             Self::Bmp => "image/bmp",
             Self::Tiff => "image/tiff",
+            Self::Heic => "image/heic",
+            Self::Heif => "image/heif",
+            Self::Avif => "image/avif",
+            Self::Svg => "image/svg+xml",
+            Self::Pdf => "application/pdf",
         }
     }
 
@@ -82,6 +112,11 @@ impl Format {
             Self::Gif => "GIF",
             Self::Bmp => "BMP",
             Self::Tiff => "TIFF",
+            Self::Heic => "HEIC",
+            Self::Heif => "HEIF",
+            Self::Avif => "AVIF",
+            Self::Svg => "SVG",
+            Self::Pdf => "PDF",
         }
     }
 }
@@ -132,6 +167,9 @@ mod tests {
     fn names_choose_the_kind_whatever_their_case() {
         assert_eq!(UploadKind::from_file_name("a.b.JFIF"), Some(UploadKind::Image(Format::Jpeg)));
         assert_eq!(UploadKind::from_file_name("photos.Zip"), Some(UploadKind::Zip));
+        // T15: the two differ by extension alone.
+        let content_type = |name| UploadKind::from_file_name(name).map(UploadKind::content_type);
+        assert_eq!((content_type("a.HEIC"), content_type("a.heif")), (Some("image/heic"), Some("image/heif")));
         assert_eq!(UploadKind::from_file_name("noextension"), None);
         assert_eq!(UploadKind::from_file_name("song.mp3"), None);
     }

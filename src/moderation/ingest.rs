@@ -80,7 +80,7 @@ impl Road {
         let stored = self.stored(object_key, UploadKind::Image(expected)).await?;
         let head = self.blobs().head_bytes(object_key, SNIFF_BYTES as u64).await.trouble()?.ok_or(Refusal::FileMissing)?;
         let found = Format::sniff(&head);
-        if found != Some(expected) {
+        if !found.is_some_and(|found| expected.agrees_with(found)) {
             return Err(Refusal::InvalidFileType { found: found.map(Format::name), expected: expected.name() });
         }
         Ok(stored.etag)

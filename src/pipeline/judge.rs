@@ -16,6 +16,7 @@ pub use crate::open::OpenError;
 use crate::{
     Settings,
     classifier::{self, Classifier, Seen},
+    decoder::{Children, Undecoded},
     fuse::{self, Fused},
     infer::{self, InferError, Workers},
     model::{ModelCard, Thresholds},
@@ -36,6 +37,7 @@ pub struct Pipeline {
 
 struct Inner {
     limits: Limits,
+    children: Children,
     threads: usize,
     classifier: Classifier,
     /// In the order in which they look. Those before the watermark speak at step 1.
@@ -91,6 +93,18 @@ pub enum Unjudged {
     /// Ours: nothing decisive was seen and the model could not look. Never to be told as "Real".
     #[error("the classifier could not look: {0}")]
     Classifier(String),
+    /// Ours: the process that decodes this format could not be run.
+    #[error("the decoder could not be run: {0}")]
+    Decoder(String),
+}
+
+impl From<Undecoded> for Unjudged {
+    fn from(error: Undecoded) -> Self {
+        match error {
+            Undecoded::Unreadable(why) => Self::Unreadable(why),
+            Undecoded::Failed(why) => Self::Decoder(why),
+        }
+    }
 }
 
 impl Pipeline {
@@ -120,7 +134,9 @@ impl Pipeline {
     pub fn new(settings: &Settings, threads: usize, classifier: Classifier) -> Self {
         let stages: Vec<Box<dyn Look>> = vec![Box::new(Metadata), Box::new(Provenance), Box::new(Watermark), Box::new(Quality)];
         let (limits, bypass_watermark) = (settings.limits, settings.bypass_watermark);
-        Self { inner: Arc::new(Inner { limits, threads, classifier, stages, bypass_watermark }) }
+        // As many as there are pictures in work, and one, so that a slow file does not keep the model waiting.
+        let children = Children::new(&settings.decoder, settings.inference.sessions() + 1);
+        Self { inner: Arc::new(Inner { limits, children, threads, classifier, stages, bypass_watermark }) }
     }
 
     /// Decodes a file and judges it.
@@ -128,13 +144,21 @@ impl Pipeline {
     /// # Errors
     /// See [`Unjudged`].
     pub fn judge(&self, bytes: Bytes, ask: &Ask) -> Result<Judged, Unjudged> {
-        self.judge_picture(Picture::decode(bytes, &self.inner.limits)?, ask)
+        self.judge_picture(self.decode(bytes)?, ask)
+    }
+
+    /// Decodes a file of any accepted format; some formats in a child process.
+    ///
+    /// # Errors
+    /// When the file cannot be read, and when the child cannot be run.
+    pub fn decode(&self, bytes: Bytes) -> Result<Picture, Undecoded> {
+        Picture::decode_with(bytes, &self.inner.limits, &self.inner.children)
     }
 
     /// Judges a picture that is decoded already.
     ///
     /// # Errors
-    /// See [`Unjudged`]; never `Unreadable`.
+    /// See [`Unjudged`]; never `Unreadable` nor `Decoder`.
     pub fn judge_picture(&self, picture: Picture, ask: &Ask) -> Result<Judged, Unjudged> {
         let mut findings = self.look(&picture);
         let thresholds = self.card().thresholds_of(ask.profile);

@@ -6,10 +6,9 @@
 
 mod complete;
 mod cost;
+mod unreadable;
 mod upright;
 
-#[cfg(test)]
-mod corpus_test;
 #[cfg(test)]
 mod hostile_test;
 #[cfg(test)]
@@ -26,7 +25,13 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Rg
 use sha2::{Digest, Sha256};
 use touchstone_core::{media::Format, verdict::ImageFacts};
 
-use crate::{container, settings::Limits};
+pub(crate) use self::cost::size as check_size;
+pub use self::unreadable::Unreadable;
+use crate::{
+    container,
+    decoder::{self, Decoder, Undecoded},
+    settings::Limits,
+};
 
 /// A decoded picture. Everything after decoding reads this and decodes nothing again.
 #[derive(Debug, Clone)]
@@ -39,83 +44,36 @@ pub struct Picture {
     pub rgb: RgbImage,
 }
 
-/// Why a file cannot be judged. The message is shown to the person who sent it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// Not a single byte.
-    #[error("The file is empty: send the image itself.")]
-    Empty,
-    /// No image format is recognised.
-    #[error(
-        "The file is no image that is accepted here: its content is neither JPEG, PNG, WebP, GIF, BMP nor TIFF, whatever its name says."
-    )]
-    Unknown,
-    /// A side is longer than `max_side`.
-    #[error("The picture is {width} × {height} pixels, but the limit for its longest side (max_side) is {limit}: send a smaller copy.")]
-    TooLong {
-        /// Pixels across, as the header says.
-        width: u32,
-        /// Pixels down, as the header says.
-        height: u32,
-        /// The limit.
-        limit: u32,
-    },
-    /// More pixels than `max_pixels`.
-    #[error("The picture is {width} × {height} pixels, but the limit for all its pixels (max_pixels) is {limit}: send a smaller copy.")]
-    TooManyPixels {
-        /// Pixels across, as the header says.
-        width: u32,
-        /// Pixels down, as the header says.
-        height: u32,
-        /// The limit.
-        limit: u64,
-    },
-    /// More frames or pages than `max_frames`.
-    #[error("The file has more frames or pages than the limit (max_frames) of {limit}: send one frame as a still image.")]
-    TooManyFrames {
-        /// The limit.
-        limit: u32,
-    },
-    /// Decoding would take more than `max_memory`.
-    #[error("Decoding the picture would take more memory than the limit (max_memory) of {limit} bytes: send a smaller copy.")]
-    TooMuchMemory {
-        /// The limit.
-        limit: u64,
-    },
-    /// The file ends before its pixels do.
-    #[error("The {format} file is cut off: its pixel data end too early. Send it again in full.", format = .0.name())]
-    CutOff(Format),
-    /// The format is right, the content is not.
-    #[error("The {format} file is damaged: {reason}. Save the picture again as JPEG or PNG and send that.", format = .format.name())]
-    Damaged {
-        /// What it claims to be.
-        format: Format,
-        /// What the decoder said.
-        reason: String,
-    },
-    /// A rare variant of the format that is not read here.
-    #[error("The {format} file uses a variant that is not read here: {reason}. Save the picture as an ordinary JPEG or PNG and send that.", format = .format.name())]
-    Unsupported {
-        /// What it claims to be.
-        format: Format,
-        /// What the decoder said.
-        reason: String,
-    },
-}
-
 impl Picture {
-    /// Decodes a file's first frame.
+    /// Decodes the first frame of a file in this process. Formats that only a [`Decoder`] decodes are refused.
     ///
     /// # Errors
     /// When it is no image, is cut off or damaged, or exceeds a limit.
     pub fn decode(bytes: Bytes, limits: &Limits) -> Result<Self, Unreadable> {
-        if bytes.is_empty() {
-            return Err(Unreadable::Empty);
+        let format = sniff(&bytes)?;
+        if decoder::is_contained(format) {
+            return Err(Unreadable::Unsupported { format, reason: "it is not decoded in this place".to_owned() });
         }
-        let format = Format::sniff(&bytes).ok_or(Unreadable::Unknown)?;
         let frames = frames(&bytes, format, limits)?;
         let decoded = guarded(format, || pixels(&bytes, format, limits))?;
         let rgb = upright::rgb_on_white(decoded.image, decoded.orientation);
+        Ok(Self::new(bytes, format, frames, rgb))
+    }
+
+    /// Decodes the first frame of a file of any accepted format.
+    ///
+    /// # Errors
+    /// When it is no image, is cut off or damaged, or exceeds a limit; and when the decoder cannot be run.
+    pub fn decode_with(bytes: Bytes, limits: &Limits, decoder: &dyn Decoder) -> Result<Self, Undecoded> {
+        let format = sniff(&bytes)?;
+        if !decoder::is_contained(format) {
+            return Ok(Self::decode(bytes, limits)?);
+        }
+        let frame = decoder.decode(&bytes, format, limits)?;
+        Ok(Self::new(bytes, format, frame.frames, frame.rgb))
+    }
+
+    fn new(bytes: Bytes, format: Format, frames: u32, rgb: RgbImage) -> Self {
         let facts = ImageFacts {
             format,
             width: rgb.width(),
@@ -124,8 +82,15 @@ impl Picture {
             bytes: bytes.len() as u64,
             sha256: hex::encode(Sha256::digest(&bytes)),
         };
-        Ok(Self { bytes, facts, rgb })
+        Self { bytes, facts, rgb }
     }
+}
+
+fn sniff(bytes: &[u8]) -> Result<Format, Unreadable> {
+    if bytes.is_empty() {
+        return Err(Unreadable::Empty);
+    }
+    Format::sniff(bytes).ok_or(Unreadable::Unknown)
 }
 
 /// The first frame as the file stores it, and how it wants to be turned.
@@ -139,11 +104,11 @@ fn frames(bytes: &[u8], format: Format, limits: &Limits) -> Result<u32, Unreadab
     let named = |name: &'static [u8; 4]| move |chunk: &container::Chunk<'_>| &chunk.name == name;
     let up_to_one_more = most as usize + 1;
     let frames = match format {
-        Format::Jpeg | Format::Bmp => 1,
         Format::Png => container::png_chunks(bytes).filter(named(b"fcTL")).take(up_to_one_more).count(),
         Format::WebP => container::riff_chunks(bytes).filter(named(b"ANMF")).take(up_to_one_more).count(),
         Format::Gif => container::gif_frames(bytes, most) as usize,
         Format::Tiff => container::tiff_pages(bytes, most) as usize,
+        _ => 1,
     };
     if frames >= up_to_one_more && frames > 1 {
         return Err(Unreadable::TooManyFrames { limit: most });
@@ -153,7 +118,8 @@ fn frames(bytes: &[u8], format: Format, limits: &Limits) -> Result<u32, Unreadab
 
 fn pixels(bytes: &Bytes, format: Format, limits: &Limits) -> Result<Decoded, Unreadable> {
     let told = |error| unreadable(error, bytes, format, limits);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format(format));
+    let own = image_format(format).ok_or_else(|| Unreadable::Unsupported { format, reason: "it is decoded elsewhere".to_owned() })?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), own);
     let mut allowed = image::Limits::no_limits();
     allowed.max_alloc = Some(limits.max_memory);
     reader.limits(allowed.clone());
@@ -171,22 +137,23 @@ fn pixels(bytes: &Bytes, format: Format, limits: &Limits) -> Result<Decoded, Unr
 }
 
 /// Runs a third-party decoder; a panic in it is the file's fault.
-fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+pub(crate) fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         tracing::warn!(format = format.name(), "a decoder panicked on a file; it was refused as damaged");
         Err(Unreadable::Damaged { format, reason: "the decoder gave up on it".to_owned() })
     })
 }
 
-const fn image_format(format: Format) -> ImageFormat {
-    match format {
+const fn image_format(format: Format) -> Option<ImageFormat> {
+    Some(match format {
         Format::Jpeg => ImageFormat::Jpeg,
         Format::Png => ImageFormat::Png,
         Format::WebP => ImageFormat::WebP,
         Format::Gif => ImageFormat::Gif,
         Format::Bmp => ImageFormat::Bmp,
         Format::Tiff => ImageFormat::Tiff,
-    }
+        Format::Heic | Format::Heif | Format::Avif | Format::Svg | Format::Pdf => return None,
+    })
 }
 
 /// The decoder's error in words for the sender.

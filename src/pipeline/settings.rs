@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, thread};
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `[pipeline]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,12 +17,14 @@ pub struct Settings {
     pub bypass_watermark: bool,
     /// What a picture may cost.
     pub limits: Limits,
+    /// The child process that decodes the formats with young or unbounded decoders.
+    pub decoder: Decoder,
     /// How much inference runs at once.
     pub inference: Inference,
 }
 
 /// `[pipeline.limits]`: what decoding one picture may cost. A picture over a limit is refused by name of the limit.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Longest allowed side, in pixels.
@@ -33,6 +35,25 @@ pub struct Limits {
     pub max_memory: u64,
     /// Frames or pages are counted up to this number; a file with more is refused.
     pub max_frames: u32,
+}
+
+/// `[pipeline.decoder]`: what decoding one HEIC, HEIF, AVIF, SVG or PDF file may take of the machine (see [`crate::decoder`]).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decoder {
+    /// Seconds of processor time. By the clock it may take three times as long.
+    pub seconds: u64,
+    /// Bytes of memory, beside the program itself.
+    pub memory: u64,
+    /// The program to start; empty: the one that runs.
+    pub program: PathBuf,
+}
+
+impl Default for Decoder {
+    /// As the manual has it.
+    fn default() -> Self {
+        Self { seconds: 15, memory: 512 << 20, program: PathBuf::new() }
+    }
 }
 
 /// `[pipeline.inference]`: where the networks run, and the bounded queue before them.

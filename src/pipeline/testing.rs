@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use image::{Rgb, RgbImage};
 
-use crate::settings::{Inference, Limits, Settings};
+use crate::settings::{Decoder, Inference, Limits, Settings};
 
 /// A folder of the workspace.
 pub(crate) fn workspace(folder: &str) -> PathBuf {
@@ -19,6 +19,7 @@ pub(crate) fn settings() -> Settings {
         onnxruntime: std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| workspace("models/runtime/libonnxruntime.so"), PathBuf::from),
         bypass_watermark: false,
         limits: Limits { max_side: 32768, max_pixels: 100_000_000, max_memory: 1 << 29, max_frames: 2000 },
+        decoder: Decoder::default(),
         inference: Inference::embedded(2, 4),
     }
 }

@@ -11,6 +11,8 @@ mod crash;
 mod curl;
 mod detector;
 mod fetch;
+mod formats;
+mod fuzz;
 mod fuzz_zip;
 mod hostile;
 mod ops;

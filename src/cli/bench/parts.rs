@@ -12,7 +12,7 @@ use touchstone_core::{
     finding::Finding,
     submission::{HeatmapStyle, Profile},
 };
-use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier, fuse, heatmap, picture::Picture, preview};
+use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier, fuse, heatmap, preview};
 
 use super::order::median;
 
@@ -73,7 +73,7 @@ pub(super) fn measure(pipeline: &Pipeline, set: &[Bytes], rounds: u32) -> anyhow
 
 fn once(pipeline: &Pipeline, bytes: &Bytes, samples: &mut Samples) -> anyhow::Result<()> {
     let start = Instant::now();
-    let picture = Picture::decode(bytes.clone(), pipeline.limits()).context("a picture cannot be decoded")?;
+    let picture = pipeline.decode(bytes.clone()).context("a picture cannot be decoded")?;
     let (took, facts) = (start.elapsed(), &picture.facts);
     let megapixels = f64::from(facts.width) * f64::from(facts.height) / 1e6;
     samples.add(&format!("decode {}", facts.format.name()), took, megapixels);

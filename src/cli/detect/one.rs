@@ -40,7 +40,7 @@ mod tests {
     use touchstone_core::verdict::Label;
     use touchstone_pipeline::{
         Settings,
-        settings::{Inference, Limits},
+        settings::{Decoder, Inference, Limits},
     };
 
     use super::*;
@@ -53,6 +53,7 @@ mod tests {
             onnxruntime: std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| workspace.join("models/runtime/libonnxruntime.so"), Into::into),
             bypass_watermark: false,
             limits: Limits { max_side: 4096, max_pixels: 1 << 24, max_memory: 1 << 28, max_frames: 10 },
+            decoder: Decoder::default(),
             inference: Inference::embedded(1, 1),
         };
         Pipeline::open(&settings).expect("the tiny model opens")

@@ -36,6 +36,6 @@ pub(super) fn lacks_its_end(bytes: &[u8], format: Format) -> bool {
             .and_then(|size| size.first_chunk())
             .is_some_and(|size| u64::from(u32::from_le_bytes(*size)) + 8 > bytes.len() as u64),
         Format::Gif => !gif_is_whole(bytes),
-        Format::Bmp | Format::Tiff => false,
+        _ => false,
     }
 }

@@ -18,6 +18,17 @@ pub(super) fn check(
     limits: &Limits,
 ) -> Result<(), Unreadable> {
     let (width, height) = decoder.dimensions();
+    size(format, width, height, limits)?;
+    let pixels = u64::from(width) * u64::from(height);
+    let peak = decoding(bytes, format, decoder.total_bytes(), pixels).max(painting(decoder, orientation, pixels));
+    if peak > limits.max_memory {
+        return Err(Unreadable::TooMuchMemory { limit: limits.max_memory });
+    }
+    Ok(())
+}
+
+/// Refuses a size that breaks a limit, by name of the limit.
+pub(crate) fn size(format: Format, width: u32, height: u32, limits: &Limits) -> Result<(), Unreadable> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 {
         return Err(Unreadable::Damaged { format, reason: "its header says that it has no pixels".to_owned() });
@@ -27,10 +38,6 @@ pub(super) fn check(
     }
     if pixels > limits.max_pixels {
         return Err(Unreadable::TooManyPixels { width, height, limit: limits.max_pixels });
-    }
-    let peak = decoding(bytes, format, decoder.total_bytes(), pixels).max(painting(decoder, orientation, pixels));
-    if peak > limits.max_memory {
-        return Err(Unreadable::TooMuchMemory { limit: limits.max_memory });
     }
     Ok(())
 }
@@ -43,7 +50,7 @@ fn decoding(bytes: &[u8], format: Format, output: u64, pixels: u64) -> u64 {
         Format::Jpeg => jpeg_coefficients(bytes, pixels),
         // A frame before it is put on the canvas; planes before they are interleaved.
         Format::Gif | Format::Tiff | Format::WebP => output,
-        Format::Png | Format::Bmp => 0,
+        _ => 0,
     };
     output.saturating_add(beside)
 }

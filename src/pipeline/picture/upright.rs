@@ -14,7 +14,7 @@ pub(super) fn orientation(bytes: &[u8], format: Format, decoder: &mut impl Image
         Format::Png => container::png_chunks(bytes).find(|chunk| &chunk.name == b"eXIf").map(|chunk| chunk.data),
         Format::WebP => container::riff_chunks(bytes).find(|chunk| &chunk.name == b"EXIF").map(|chunk| chunk.data),
         Format::Tiff => return decoder.orientation().unwrap_or(Orientation::NoTransforms),
-        Format::Gif | Format::Bmp => None,
+        _ => None,
     };
     // Some writers keep JPEG's prefix in PNG and WebP.
     exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))

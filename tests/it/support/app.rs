@@ -184,6 +184,8 @@ fn configure(folder: &std::path::Path, database: &TestDatabase, change: Change) 
     // Many servers share two cores.
     config.jobs.concurrency = 2;
     config.pipeline.inference.threads = 1;
+    // This very program is the tests, not the server.
+    config.pipeline.decoder.program = env!("CARGO_BIN_EXE_touchstone").into();
     change(&mut config);
     config
 }

@@ -38,6 +38,11 @@ pub(crate) fn content_type(name: &str) -> &'static str {
         "gif" => "image/gif",
         "bmp" => "image/bmp",
         "tif" | "tiff" => "image/tiff",
+        "heic" => "image/heic",
+        "heif" => "image/heif",
+        "avif" => "image/avif",
+        "svg" => "image/svg+xml",
+        "pdf" => "application/pdf",
         "zip" => "application/zip",
         other => panic!("no content type for {other}"),
     }

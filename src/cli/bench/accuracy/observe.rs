@@ -8,7 +8,7 @@ use touchstone_core::{
     submission::Profile,
     verdict::{Label, Share},
 };
-use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier::Seen, picture::Picture, probe};
+use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier::Seen, probe};
 
 use super::{
     robustness::{Change, Changed},
@@ -91,7 +91,7 @@ impl Plan<'_> {
     /// Judges a file in every delivery; `Err` is one sentence why that was not possible.
     pub(super) fn look(&self, file: &Path) -> Result<Looked, String> {
         let original = Bytes::from(files::read(file)?);
-        let rgb = Picture::decode(original.clone(), self.pipeline.limits()).map_err(|error| error.to_string())?.rgb;
+        let rgb = self.pipeline.decode(original.clone()).map_err(|error| error.to_string())?.rgb;
         let told = |error: touchstone_pipeline::delivery::Undelivered| error.to_string();
         let observe = |tier: &Tier| self.observe(*tier, tier.deliver(&original, &rgb).map_err(told)?);
         let tiers = self.tiers.iter().map(observe).collect::<Result<Vec<_>, String>>()?;

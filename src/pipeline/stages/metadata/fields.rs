@@ -3,7 +3,7 @@
 use touchstone_core::media::Format;
 
 use super::{exif, gathered::Gathered, iptc, png_text, xmp};
-use crate::container::{self, Chunk, Segment, marker};
+use crate::container::{self, Chunk, Segment, heif::Heif, marker};
 
 /// Which kind of record a field comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,10 @@ pub(super) fn gather(bytes: &[u8], format: Format) -> Vec<Field> {
         Format::Png => each(container::png_chunks(bytes), into, png_text::gather),
         Format::WebP => each(container::riff_chunks(bytes), into, webp),
         Format::Tiff => tiff(bytes, into),
+        Format::Heic | Format::Heif | Format::Avif => heif(bytes, into),
+        Format::Svg => between(bytes, b"<metadata", b"</metadata>", into),
+        // The packet of the document itself, where it lies uncompressed, as it should.
+        Format::Pdf => between(bytes, b"<x:xmpmeta", b"</x:xmpmeta>", into),
         Format::Gif | Format::Bmp => {}
     }
     gathered.into_fields()
@@ -102,6 +106,39 @@ fn webp(chunk: &Chunk<'_>, into: &mut Gathered) {
         b"EXIF" => exif::gather(chunk.data, into),
         b"XMP " => xmp::gather(chunk.data, into),
         _ => {}
+    }
+}
+
+/// Records are items of their own (ISO/IEC 23008-12 §A.2).
+fn heif(bytes: &[u8], into: &mut Gathered) {
+    /// Most items that are looked at: each may be the whole file over again.
+    const RECORDS: usize = 8;
+    let heif = Heif::read(bytes);
+    let records = heif.items().iter().filter(|item| matches!(&item.kind, b"Exif" | b"mime")).take(RECORDS);
+    each(records, into, |item, into| match (&item.kind, item.content_type.as_slice()) {
+        (b"Exif", _) => {
+            // Four bytes say how far behind them the block begins.
+            if let Some(data) = heif.data(item)
+                && let Some((skipped, rest)) = data.split_first_chunk()
+                && let Some(block) = usize::try_from(u32::from_be_bytes(*skipped)).ok().and_then(|skipped| rest.get(skipped..))
+            {
+                exif::gather(block, into);
+            }
+        }
+        (b"mime", b"application/rdf+xml") => {
+            if let Some(data) = heif.data(item) {
+                xmp::gather(&data, into);
+            }
+        }
+        _ => {}
+    });
+}
+
+/// The first packet that stands as text in a file.
+fn between(bytes: &[u8], start: &[u8], end: &[u8], into: &mut Gathered) {
+    let find = |within: &[u8], what: &[u8]| within.windows(what.len()).position(|window| window == what);
+    if let Some(packet) = find(bytes, start).and_then(|at| bytes.get(at..)) {
+        xmp::gather(packet.get(..find(packet, end).unwrap_or(packet.len())).unwrap_or(packet), into);
     }
 }
 

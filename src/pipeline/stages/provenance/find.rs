@@ -19,7 +19,10 @@ pub(super) fn has_manifest(bytes: &[u8], format: Format) -> bool {
         Format::WebP => container::riff_chunks(bytes).any(|chunk| &chunk.name == b"C2PA"),
         Format::Tiff => container::tiff_entries(bytes).any(|entry| entry.tag == TIFF_TAG),
         Format::Gif => contains(bytes.get(..GIF_HEAD).unwrap_or(bytes), b"C2PA_GIF"),
-        Format::Bmp => false,
+        Format::Heic | Format::Heif | Format::Avif => container::heif::has_c2pa(bytes),
+        Format::Svg => contains(bytes, b"<c2pa:manifest"),
+        // The library reads no manifest of a PDF without a second PDF parser, in this very process.
+        Format::Bmp | Format::Pdf => false,
     }
 }
 
