@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{TestApp, app::Org, eventually, pictures, skip};
+use crate::support::{TestApp, app::Org, eventually, pictures, root, skip};
 
 /// Steps 1 and 2, the same in both.
 const PRESIGN: &str = "curl -X GET '<HOST>/get-presigned-url?file_name=<FILE>' --header 'apikey: <KEY>'";
@@ -23,7 +23,8 @@ const CREDITS: &str =
 const HEALTH: &str = "curl -X 'GET' '<HOST>/health' -H 'accept: application/json'";
 
 /// The files of the upload examples, each with its content type.
-const FILES: [(&str, &str); 2] = [("example.jpg", "image/jpeg"), ("example.png", "image/png")];
+const FILES: [(&str, &str); 4] =
+    [("example.jpg", "image/jpeg"), ("example.png", "image/png"), ("example.pdf", "application/pdf"), ("example.svg", "image/svg+xml")];
 
 /// A shell in a folder with the example files, and what is filled in.
 struct Shell<'a> {
@@ -61,6 +62,9 @@ fn prepare(folder: &Path) {
     std::fs::write(folder.join(".curlrc"), "silent\nshow-error\nnoproxy = \"*\"\nwrite-out = \"%{stderr}%{http_code}\"\n").unwrap();
     std::fs::write(folder.join("example.jpg"), pictures::jpeg(1)).unwrap();
     std::fs::write(folder.join("example.png"), pictures::generated_png(2)).unwrap();
+    for (fixture, example) in [("picture.pdf", "example.pdf"), ("drawing.svg", "example.svg")] {
+        std::fs::copy(root().join("tests/fixtures/formats").join(fixture), folder.join(example)).unwrap();
+    }
 }
 
 /// The whole road of one file; answers the final `/query`.

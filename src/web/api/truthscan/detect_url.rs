@@ -18,6 +18,7 @@ use super::{
     answer,
     detect::{self, DetectAnswer, DetectBody},
     schema::{Progress, QueryAnswer},
+    sight::Sight,
 };
 use crate::{
     errors::Failure,
@@ -127,7 +128,7 @@ async fn wait_for(site: &Site, id: DocumentId, within: Duration) -> Result<Optio
 }
 
 fn ready(site: &Site, document: &DocumentRecord) -> ReadyAnswer {
-    let answer = answer::of(document, |asset| site.pure_road().asset_url(document.id, asset));
+    let answer = answer::of(document, |asset| Sight::OWNER.link(site.pure_road(), document.id, asset));
     let details = answer.result_details.as_ref();
     ReadyAnswer {
         final_result: details.and_then(|details| details.final_result),
