@@ -15,8 +15,9 @@ const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// What a reader should know that no single operation says.
-const NOTES: [&str; 9] = [
+const NOTES: [&str; 10] = [
     "Three steps: GET /get-presigned-url with your key, PUT the file to presigned_url with the Content-Type of its extension, POST /detect with your key and a url that ends in file_path.",
+    "Accepted are JPG, JPEG, JFIF, PNG, WebP, HEIC, HEIF, AVIF, BMP, TIFF, TIF, GIF, SVG and PDF. Of several frames or pages the first is judged, and a warning says so. An SVG is drawn; of a PDF the first picture on its first 20 pages is judged, or page 1 when there is none.",
     "Then POST /query with the id until status is done or failed; twice a second is fine.",
     "An image that is on the web needs one step: POST /detect-url with your key and its public http(s) url waits for the verdict; /detect takes such a url as well.",
     "A ZIP of images goes the same way, with POST /bulk-upload in place of /detect: each image is judged and paid by itself, and what cannot be judged is listed in skipped with the reason.",
