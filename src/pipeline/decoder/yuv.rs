@@ -108,7 +108,7 @@ fn widened(plane: &Plane<'_>, luma: &Plane<'_>, y: usize, row: &mut Vec<f32>, sc
     if halved(plane.height, luma.height) {
         plane.row(y / 2, row);
         // The other neighbour: above an upper pixel of the pair, below a lower one.
-        plane.row(if y % 2 == 0 { (y / 2).saturating_sub(1) } else { y / 2 + 1 }, scratch);
+        plane.row(if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { y / 2 + 1 }, scratch);
         row.iter_mut().zip(scratch.iter()).for_each(|(near, far)| *near = 0.75 * *near + 0.25 * far);
     } else {
         plane.row(y, row);
