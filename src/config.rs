@@ -121,11 +121,11 @@ impl Config {
     /// # Errors
     /// When `http.listen` is no address, `http.public_url` is no URL, or `[analysis]` names no model that could be asked.
     pub fn check(&self) -> anyhow::Result<()> {
+        touchstone_net::wording::open(&self.analysis)?;
         let listen = &self.http.listen;
         listen
             .to_socket_addrs()
             .with_context(|| format!("http.listen is \"{listen}\"; it must be an address and a port, such as 127.0.0.1:8080"))?;
-        touchstone_net::wording::open(&self.analysis)?;
         self.public_url(None).map(drop)
     }
 
