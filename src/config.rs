@@ -123,8 +123,9 @@ impl Config {
     /// Checks what loading cannot see: addresses that only starting would find wrong.
     ///
     /// # Errors
-    /// When `http.listen` is no address or `http.public_url` is no URL.
+    /// When `http.listen` is no address, `http.public_url` is no URL, or `[analysis]` names no model that could be asked.
     pub fn check(&self) -> anyhow::Result<()> {
+        touchstone_net::wording::open(&self.analysis)?;
         let listen = &self.http.listen;
         listen
             .to_socket_addrs()

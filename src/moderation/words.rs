@@ -23,6 +23,9 @@ use touchstone_store::{Store, StoreError};
 /// How long before the deadline the model's time is over: the store's own margin, and a moment for the way there.
 const MARGIN: Duration = Duration::from_millis(1500);
 
+/// Where less time than this is left, as after a long queue, nobody is asked: better the analyst's words now than none.
+const WORTHWHILE: Duration = Duration::from_secs(3);
+
 const DAY: i64 = 24 * 3600;
 
 /// A vision model, and how much is asked of it. Cheap to clone.
@@ -70,17 +73,21 @@ impl Words {
         }
     }
 
-    /// A place for an image that was submitted then and is judged now; `None` when none is free or the day's are used up. The turn is
-    /// to be held until the request is recorded.
+    /// A place for an image that was submitted then and is judged now; `None` when none is free, the day's are used up, or its time
+    /// nearly is. The turn is to be held until the request is recorded.
     pub(crate) async fn reserve(&self, store: &Store, submitted: Timestamp) -> Result<Option<(Place, Turn)>, StoreError> {
-        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else { return Ok(None) };
-        let turn = Arc::clone(&self.turn).lock_owned().await;
         let now = Timestamp::now();
+        let until = analysis::deadline(submitted, now);
+        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else { return Ok(None) };
+        if until < now + WORTHWHILE {
+            return Ok(None);
+        }
+        let turn = Arc::clone(&self.turn).lock_owned().await;
         let midnight = Timestamp::from_seconds(now.seconds().div_euclid(DAY) * DAY);
         if self.max_per_day > 0 && store.analyses_awaited_since(midnight).await? >= self.max_per_day {
             return Ok(None);
         }
-        Ok(Some((Place { words: self.clone(), until: analysis::deadline(submitted, now), _permit: permit }, turn)))
+        Ok(Some((Place { words: self.clone(), until, _permit: permit }, turn)))
     }
 
     /// The model's words joined with the analyst's; `None` when there are none that may be said.

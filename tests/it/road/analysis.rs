@@ -69,6 +69,25 @@ async fn with_status(client: &Client, id: &str, status: &str) -> Value {
     .await
 }
 
+/// Submits until the model is asked: a machine under load may judge so late that nothing is worth waiting for any more.
+async fn questioned(model: &VisionModel, client: &Client, name: &str, bytes: Vec<u8>) -> String {
+    for _ in 0..5 {
+        let before = model.heard().len();
+        let id = client.submit(name, bytes.clone()).await;
+        let asked = eventually("a verdict", LONG, || async {
+            let status = client.query(&id).await["result_details"]["analysis_results_status"].clone();
+            let asked = model.heard().len() > before;
+            (asked || status == "ready" || status == "skipped").then_some(asked)
+        })
+        .await;
+        client.settle(&id).await;
+        if asked {
+            return id;
+        }
+    }
+    panic!("the model was never asked");
+}
+
 // T9, X4
 #[tokio::test]
 async fn a_verdict_comes_in_words_that_rest_on_its_signals() {
@@ -108,7 +127,7 @@ async fn a_vision_model_adds_and_changes_nothing_of_the_verdict() {
     let (without, client) = (plain.client().await, app.client().await);
     let photo = forge::jpeg_with_gps(&pictures::jpeg_of(&pictures::scene(1500, 900, 3), 90), "Phone 12");
     let own = without.judge("photo.jpg", photo.clone()).await;
-    let id = client.submit("photo.jpg", photo).await;
+    let id = questioned(&model, &client, "photo.jpg", photo).await;
     let seen = with_status(&client, &id, "ready").await;
     let (own, joined) = (analysis(&own), analysis(&seen));
     for ours in ["agreement", "confidence", "keyIndicators", "recommendations"] {
@@ -130,7 +149,6 @@ async fn a_vision_model_adds_and_changes_nothing_of_the_verdict() {
     for private in ["RXhpZg", "V4aWY", "FeGlm", "Phone 12", "GPS", "photo.jpg"] {
         assert!(!told[..told.len().min(4000)].contains(private) && !base64[..2000].contains(private), "{private}");
     }
-    client.settle(&id).await;
 }
 
 // T9
@@ -157,18 +175,14 @@ async fn a_model_that_contradicts_fails_or_sulks_leaves_our_own_words() {
         Says::Raw(302, String::new()),
         Says::Raw(200, "x".repeat(400 << 10)),
     ];
-    for (asked, says) in cases.into_iter().enumerate() {
+    for says in cases {
         model.says(says);
-        let id = client.submit("castle.png", pictures::generated_png(1)).await;
-        let seen = with_status(&client, &id, "ready").await;
-        assert_eq!(analysis(&seen), analysis(&own));
-        assert_eq!(model.heard().len(), asked + 1, "it was asked");
-        client.settle(&id).await;
+        let id = questioned(&model, &client, "castle.png", pictures::generated_png(1)).await;
+        assert_eq!(analysis(&with_status(&client, &id, "ready").await), analysis(&own));
     }
     model.hang();
-    let id = client.submit("castle.png", pictures::generated_png(1)).await;
+    let id = questioned(&model, &client, "castle.png", pictures::generated_png(1)).await;
     assert_eq!(analysis(&with_status(&client, &id, "ready").await), analysis(&own), "after a second");
-    client.settle(&id).await;
 }
 
 // T9
@@ -181,7 +195,10 @@ async fn a_model_is_asked_so_often_a_day_and_no_more() {
         config.analysis.max_per_day = 2;
     });
     let client = app.client().await;
-    for seed in 0..4 {
+    for seed in 0..2 {
+        questioned(&model, &client, "photo.jpg", pictures::jpeg(seed)).await;
+    }
+    for seed in 0..2 {
         let id = client.submit("photo.jpg", pictures::jpeg(seed)).await;
         analysis(&with_status(&client, &id, "ready").await);
         client.settle(&id).await;
@@ -197,13 +214,19 @@ async fn a_model_that_hangs_holds_up_no_verdict_and_no_stop() {
     let app = TestApp::with(asks(&model));
     let client = app.client().await;
     let mut ids = Vec::new();
-    // More than the server has permits.
-    for seed in 0..5 {
-        ids.push(client.submit("photo.jpg", pictures::jpeg(seed)).await);
-    }
-    for id in &ids {
-        let seen = client.settle(id).await;
-        assert_eq!((&seen["status"], &seen["result_details"]["analysis_results"]), (&json!("done"), &Value::Null), "{seen}");
+    // The server has two permits, and three analyses wait at once: waiting takes none.
+    loop {
+        let id = client.submit("photo.jpg", pictures::jpeg(ids.len() as u64)).await;
+        assert_eq!(client.settle(&id).await["status"], "done");
+        ids.push(id);
+        let mut awaited = 0;
+        for id in &ids {
+            awaited += usize::from(client.query(id).await["result_details"]["analysis_results_status"] == "analyzing");
+        }
+        if awaited >= 3 {
+            break;
+        }
+        assert!(ids.len() < 20, "no three at once");
     }
     app.idle().await;
     // The app's end looks whether an analysis is left waiting.
@@ -216,11 +239,10 @@ async fn words_that_come_late_are_refused_and_the_answer_stays_skipped() {
     model.hang();
     let app = TestApp::with(asks(&model));
     let client = app.client().await;
-    let id = client.submit("photo.jpg", pictures::jpeg(1)).await;
+    let id = questioned(&model, &client, "photo.jpg", pictures::jpeg(1)).await;
     let judged = with_status(&client, &id, "analyzing").await;
-    eventually("the question", LONG, || async { (model.heard().len() == 1).then_some(()) }).await;
     // What only time would do.
-    assert_eq!(audit::execute(&app.database, "UPDATE document SET analysis_until = 1").await, 1);
+    assert!(audit::execute(&app.database, "UPDATE document SET analysis_until = 1").await >= 1);
     let skipped = client.query(&id).await;
     assert_eq!(skipped["result_details"]["analysis_results_status"], "skipped");
     model.release();
@@ -254,15 +276,14 @@ async fn after_kill_9_an_analysis_is_skipped_when_its_time_is_over_and_the_verdi
     ];
     let server = Process::serve(data.path(), &settings);
     let client = server.demo();
-    let id = client.submit("photo.jpg", pictures::jpeg(1)).await;
-    with_status(&client, &id, "analyzing").await;
-    let judged = client.settle(&id).await;
+    let id = questioned(&model, &client, "photo.jpg", pictures::jpeg(1)).await;
+    let judged = with_status(&client, &id, "analyzing").await;
     assert!(!server.log().contains("vision-s3cret"));
     server.kill();
     let server = Process::serve(data.path(), &settings);
     let client = server.client(&client.key);
     // What only time would do.
-    assert_eq!(audit::execute(&database, "UPDATE document SET analysis_until = 1").await, 1);
+    assert!(audit::execute(&database, "UPDATE document SET analysis_until = 1").await >= 1);
     for _ in 0..2 {
         let seen = client.query(&id).await;
         assert_eq!(seen["result_details"]["analysis_results_status"], "skipped", "{seen}");
