@@ -125,7 +125,7 @@ async fn nothing_accepted_is_lost_and_nothing_is_charged_twice() {
     connection.close().await.unwrap();
     let mut complaints = audit::complaints(&database).await;
     // Those are told above.
-    complaints.retain(|complaint| !complaint.starts_with("jobs that were given up"));
+    complaints.retain(|complaint| !complaint.starts_with("unfinished: jobs that were given up"));
     assert_eq!(complaints, [""; 0]);
     database.remove().await;
 }
