@@ -127,7 +127,7 @@ struct Till<'a> {
 
 impl Till<'_> {
     async fn image(&mut self, document: ActiveModel, id: DocumentId, job: &NewJob) -> Result<(), StoreError> {
-        let (left, taken) = self.balance.reserve(self.price).unwrap_or((self.balance, Credits::default()));
+        let (left, taken) = self.balance.reserve(self.price).expect("all images together were covered");
         let document = ActiveModel { charged_base: Set(taken.base), charged_boost: Set(taken.boost), ..document };
         document::Entity::insert(document).exec_without_returning(self.write).await?;
         if taken != Credits::default() {
