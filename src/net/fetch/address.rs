@@ -12,7 +12,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use thiserror::Error;
 
 /// The IPv4 blocks of the IANA special-purpose registry, and the one public address behind which a cloud keeps its metadata.
-const SPECIAL_V4: [Ipv4Net; 17] = [
+const SPECIAL_V4: [Ipv4Net; 16] = [
     v4([0, 0, 0, 0], 8),        // this network
     v4([10, 0, 0, 0], 8),       // private
     v4([100, 64, 0, 0], 10),    // behind a carrier's NAT; Alibaba's metadata
@@ -29,7 +29,6 @@ const SPECIAL_V4: [Ipv4Net; 17] = [
     v4([203, 0, 113, 0], 24),   // documentation
     v4([224, 0, 0, 0], 4),      // multicast
     v4([240, 0, 0, 0], 4),      // reserved, and broadcast
-    v4([192, 31, 196, 0], 24),  // AS112
 ];
 
 /// What is handed out to the public. Loopback, link-local, private (fc00::/7, with fd00:ec2::254), multicast lie outside.

@@ -127,8 +127,11 @@ impl Client {
         self.post("/detect", &body).await
     }
 
-    /// Submits a URL with this body and waits, if it says so; the key is added unless the body has one.
+    /// Submits a URL with this body and waits as long as one may, unless it says otherwise; the key is added unless the body has one.
     pub(crate) async fn detect_url(&self, mut body: Value) -> Answer {
+        if body.get("max_wait_seconds").is_none() {
+            body["max_wait_seconds"] = json!(60);
+        }
         if body.get("key").is_none() {
             body["key"] = json!(self.key);
         }
