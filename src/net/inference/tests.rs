@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 use touchstone_pipeline::{
     infer::Infer,
-    settings::{Backend, Inference, Limits, Remote},
+    settings::{Backend, Decoder, Inference, Limits, Remote},
 };
 
 use super::*;
@@ -103,6 +103,7 @@ fn settings(url: &str) -> Settings {
         onnxruntime: "no/such/library".into(),
         bypass_watermark: false,
         limits: Limits { max_side: 1, max_pixels: 1, max_memory: 1, max_frames: 1 },
+        decoder: Decoder::default(),
         inference: Inference { backend: Backend::Remote, threads: 1, queue: 0, remote },
     }
 }

@@ -56,7 +56,10 @@ async fn an_upload_url_lives_an_hour_or_as_long_as_asked_within_bounds() {
 async fn every_format_of_the_text_has_an_upload_url_and_so_has_zip() {
     let app = TestApp::spawn();
     let client = app.client().await;
-    for name in ["a.jpg", "a.jpeg", "a.jfif", "a.png", "a.webp", "a.gif", "a.bmp", "a.tiff", "a.tif", "a.zip", "A.JPG"] {
+    for name in [
+        "a.jpg", "a.jpeg", "a.jfif", "a.png", "a.webp", "a.heic", "a.heif", "a.avif", "a.bmp", "a.tiff", "a.tif", "a.gif", "a.svg",
+        "a.pdf", "a.zip", "A.JPG",
+    ] {
         let Upload { path, .. } = client.presign(name).await;
         assert!(path.ends_with(name), "{path}");
         assert!(!content_type(name).is_empty());

@@ -15,8 +15,9 @@ const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// What a reader should know that no single operation says.
-const NOTES: [&str; 5] = [
+const NOTES: [&str; 6] = [
     "Three steps: GET /get-presigned-url with your key, PUT the file to presigned_url with the Content-Type of its extension, POST /detect with your key and a url that ends in file_path.",
+    "Accepted are JPG, JPEG, JFIF, PNG, WebP, HEIC, HEIF, AVIF, BMP, TIFF, TIF, GIF, SVG and PDF. Of several frames or pages the first is judged, and a warning says so. An SVG is drawn; of a PDF the first picture on its first 20 pages is judged, or page 1 when there is none.",
     "Then POST /query with the id until status is done or failed; twice a second is fine.",
     "result is the likelihood of AI, 0 to 100, and the core verdict; unsure says when it lies too near the threshold to lean on.",
     "The heatmap is drawn after the verdict: poll on until heatmap_status is ready. The written analysis is a separate step and is skipped for now.",

@@ -32,7 +32,8 @@ use crate::{
     ),
     request_body(content(
         (inline(File) = "image/jpeg"), (inline(File) = "image/png"), (inline(File) = "image/webp"), (inline(File) = "image/gif"),
-        (inline(File) = "image/bmp"), (inline(File) = "image/tiff"), (inline(File) = "application/zip"),
+        (inline(File) = "image/bmp"), (inline(File) = "image/tiff"), (inline(File) = "image/heic"), (inline(File) = "image/heif"),
+        (inline(File) = "image/avif"), (inline(File) = "image/svg+xml"), (inline(File) = "application/pdf"), (inline(File) = "application/zip"),
     ), description = "The file's bytes: 1 KB to 10 MB."),
     responses((status = 200, description = "Stored; the body is empty"), BadRequest, Forbidden, Everywhere)
 )]
