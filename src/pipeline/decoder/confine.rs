@@ -13,12 +13,13 @@ use nix::sys::resource::{Resource, setrlimit};
 /// When the system does not let go of something.
 pub(super) fn confine(seconds: u64, memory: u64) -> io::Result<()> {
     close_all_but_standard();
+    let most = system::most_addresses(memory)?;
     let none = [Resource::RLIMIT_CORE, Resource::RLIMIT_FSIZE, Resource::RLIMIT_NOFILE];
     for resource in none {
         setrlimit(resource, 0, 0)?;
     }
     setrlimit(Resource::RLIMIT_CPU, seconds, seconds + 1)?;
-    system::confine(memory)
+    system::confine(most)
 }
 
 /// Whatever a library of the parent left open for its children.
@@ -71,10 +72,16 @@ mod system {
         libc::SYS_exit_group,
     ];
 
-    pub(super) fn confine(memory: u64) -> io::Result<()> {
+    /// The limit counts addresses, and the program itself takes some.
+    pub(super) fn most_addresses(memory: u64) -> io::Result<u64> {
+        // In pages, which are 4 KB or larger; on a machine of larger pages the child has less room than it might.
+        let statm = std::fs::read_to_string("/proc/self/statm")?;
+        let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).ok_or_else(|| io::Error::other("statm"))?;
+        Ok(memory.saturating_add(pages * 4096))
+    }
+
+    pub(super) fn confine(most: u64) -> io::Result<()> {
         prctl::set_pdeathsig(Some(Signal::SIGKILL))?;
-        // The limit counts addresses, and the program itself takes some.
-        let most = memory.saturating_add(own_size()?);
         setrlimit(Resource::RLIMIT_AS, most, most)?;
         setrlimit(Resource::RLIMIT_NPROC, 0, 0)?;
         prctl::set_no_new_privs()?;
@@ -85,14 +92,6 @@ mod system {
         let program: seccompiler::BpfProgram = filter.try_into().map_err(io::Error::other)?;
         seccompiler::apply_filter_all_threads(&program).map_err(io::Error::other)
     }
-
-    /// Bytes of addresses that the process has now.
-    fn own_size() -> io::Result<u64> {
-        // In pages, which are 4 KB or larger; on a machine of larger pages the child has less room than it might.
-        let statm = std::fs::read_to_string("/proc/self/statm")?;
-        let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).ok_or_else(|| io::Error::other("statm"))?;
-        Ok(pages * 4096)
-    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -101,7 +100,11 @@ mod system {
 
     use nix::sys::resource::{Resource, setrlimit};
 
-    pub(super) fn confine(memory: u64) -> io::Result<()> {
-        Ok(setrlimit(Resource::RLIMIT_AS, memory, memory)?)
+    pub(super) fn most_addresses(memory: u64) -> io::Result<u64> {
+        Ok(memory)
+    }
+
+    pub(super) fn confine(most: u64) -> io::Result<()> {
+        Ok(setrlimit(Resource::RLIMIT_AS, most, most)?)
     }
 }

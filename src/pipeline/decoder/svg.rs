@@ -96,7 +96,7 @@ mod tests {
         let file = folder.path().join("red.png");
         RgbImage::from_pixel(8, 8, image::Rgb([255, 0, 0])).save(&file).unwrap();
         let path = file.display();
-        for href in [format!("{path}"), format!("file://{path}"), "http://127.0.0.1:9/red.png".into(), "data:image/svg+xml,<svg/>".into()] {
+        for href in [format!("{path}"), format!("file://{path}"), "http://127.0.0.1:9/red.png".into(), "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'%3E%3Crect width='9' height='9'/%3E%3C/svg%3E".into()] {
             let rgb = drawn(&format!(r#"<image xlink:href="{href}" width="40" height="20"/>"#));
             assert!(rgb.pixels().all(|pixel| pixel.0 == [255; 3]), "{href} was followed");
         }

@@ -195,7 +195,11 @@ mod tests {
         assert_eq!(pixel(PLAIN, 8, [76, 85, 255]), [254, 0, 0], "red in JPEG's own matrix");
         assert_eq!(pixel(Color { full_range: false, ..PLAIN }, 8, [235, 128, 128]), [255; 3]);
         assert_eq!(pixel(Color { full_range: false, ..PLAIN }, 10, [64, 512, 512]), [0; 3]);
-        assert_eq!(pixel(Color { matrix: 1, full_range: false, ..PLAIN }, 8, [63, 102, 240]), [255, 0, 0], "red in BT.709");
+        assert_eq!(
+            pixel(Color { matrix: 1, full_range: false, ..PLAIN }, 8, [63, 102, 240]),
+            [255, 1, 0],
+            "red in BT.709, as near as whole numbers come"
+        );
         assert_eq!(pixel(Color { matrix: 0, ..PLAIN }, 12, [0, 4095, 2048]), [128, 0, 255], "green, blue, red");
         assert_eq!(pixel(Color { matrix: 8, ..PLAIN }, 8, [128, 128, 128]), [128, 128, 128]);
     }
@@ -205,7 +209,7 @@ mod tests {
         let (luma, blue, red) = ([128; 8], [128; 2], [128, 255]);
         let yuv = Yuv { luma: plane(&luma, 4, 2), chroma: Some([plane(&blue, 2, 1), plane(&red, 2, 1)]), depth: 8, color: PLAIN };
         let reds: Vec<u8> = rgb(&yuv).rows().next().expect("a row").map(|pixel| pixel.0[0]).collect();
-        assert_eq!(reds, [128, 173, 255, 255].map(|red| red), "from left to right");
+        assert_eq!(reds, [128, 173, 255, 255], "from left to right");
         let grey = Yuv { chroma: None, ..yuv };
         assert!(rgb(&grey).pixels().all(|pixel| pixel.0 == [128; 3]));
         assert_eq!(levels(&grey), [128; 8]);
