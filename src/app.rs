@@ -226,6 +226,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
     let public_url = config.public_url(bound)?;
     let mut known_hosts = config.blobs.known_hosts.clone();
     known_hosts.extend(public_url.host_str().map(str::to_owned));
+    known_hosts.extend(config.blobs.hosts());
     Ok(touchstone_moderation::Settings {
         uploads: config.uploads.clone(),
         batches: config.batches.clone(),

@@ -5,6 +5,7 @@
 
 pub mod analysis;
 pub mod batch;
+pub mod causes;
 pub mod credit;
 pub mod finding;
 pub mod ids;

@@ -225,6 +225,9 @@ impl Refusal {
     #[must_use]
     pub fn way_out(&self) -> String {
         match self {
+            Self::UnsupportedImageType { file_name } if file_name.to_ascii_lowercase().ends_with(".zip") => {
+                "This is one image's door: a ZIP archive of images goes to POST /bulk-upload.".into()
+            }
             Self::UnsupportedImageType { file_name } => {
                 format!(
                     "\"{file_name}\" has no accepted extension. Accepted are {}, and zip for batches.",
@@ -281,7 +284,7 @@ impl Refusal {
             Self::TooManyRequests { retry_after } => format!("Slow down, and try again in {} s.", retry_after.as_secs().max(1)),
             Self::Busy { retry_after } => format!("Every place in the queue is taken. Try again in {} s.", retry_after.as_secs().max(1)),
             Self::Draining { retry_after } => format!("This server is restarting. Try again in {} s.", retry_after.as_secs().max(1)),
-            Self::NoSuchDocument => "No document has this id. Ids come from POST /detect.".into(),
+            Self::NoSuchDocument => "No document has this id. Ids come from POST /detect, /detect-url and /bulk-upload.".into(),
             Self::NotYours => "The document belongs to another organisation.".into(),
             Self::BadLink => "Links live for minutes. POST /query gives fresh ones, in an organisation with secure assets only with its key; or POST here with that key.".into(),
             Self::Removed => "It was deleted when its time was over. Submit the image again.".into(),

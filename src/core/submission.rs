@@ -63,7 +63,7 @@ pub struct Options {
 pub struct Submission {
     /// Who asks.
     pub caller: Caller,
-    /// The key of the stored object, already known to be the caller's form (`uploads/…`).
+    /// The key of the stored object: an upload's (`uploads/…`), or that of a fetched image (`fetched/…`).
     pub object_key: String,
     /// The id the caller chose, if any.
     pub id: Option<DocumentId>,

@@ -6,9 +6,6 @@
 
 mod content;
 mod entries;
-#[cfg(test)]
-#[path = "../../tests/it/support/zips.rs"]
-mod forge;
 mod fuzz;
 mod inflate;
 mod name;
@@ -16,6 +13,9 @@ mod plan;
 mod reason;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "../../tests/it/support/zips.rs"]
+mod zips;
 
 use std::ops::RangeInclusive;
 

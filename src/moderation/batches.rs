@@ -56,6 +56,7 @@ impl Road {
             other => other,
         })?;
         let etag = stored.etag.clone();
+        let _place = self.archives().take(submission.caller.organization.id)?;
         let Plan { images, skipped } = self.look_through(object_key, stored).await?;
         let members = images.into_iter().map(|image| member(image, &submission)).collect::<Result<_, _>>().trouble()?;
         let id = submission.id.unwrap_or_else(DocumentId::random);
@@ -74,10 +75,9 @@ impl Road {
         self.store().batch(document).await.trouble()
     }
 
-    /// Reads the archive's directory and the beginning of each file that may be an image; so many archives at once, since each holds
-    /// a thread while it waits for the storage.
+    /// Reads the archive's directory and the beginning of each file that may be an image. It holds a thread while it waits for the
+    /// storage, so there are only so many places for it.
     async fn look_through(&self, object_key: String, stored: Stored) -> Result<Plan, Refusal> {
-        let _place = self.archives().acquire().await.trouble()?;
         let (size, limits) = (stored.size, self.limits());
         let reader = Ranges::new(self.blobs().clone(), object_key, stored);
         let looked = tokio::task::spawn_blocking(move || archive::plan(reader, size, &limits)).await.trouble()?;

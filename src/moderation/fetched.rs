@@ -1,16 +1,12 @@
 //! Images behind foreign URLs (row X9): fetched within bounds, kept under a name that says what is in them, and from then on
 //! uploads like any other. What is in the log about one that was not fetched names its host and the reason, never its URL.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use touchstone_core::{
+    causes::chain,
     ids::OrganizationId,
     media::{Format, SNIFF_BYTES},
     organization::Caller,
@@ -24,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     names::{self, Named},
     road::Road,
-    trouble::{RETRY_AFTER, Trouble, chain},
+    trouble::{RETRY_AFTER, Trouble},
 };
 
 /// How long a fetched image waits for its submission, which follows at once; after that the sweep may have it.
@@ -54,8 +50,13 @@ impl Road {
         if caller.test || caller.organization.metered {
             return Ok(());
         }
-        let left = self.store().credits(caller.organization.id).await.trouble()?;
-        if left.total() < self.settings().jobs.credits_per_image { Err(Refusal::NotEnoughCredits) } else { Ok(()) }
+        let (organization, jobs) = (caller.organization.id, &self.settings().jobs);
+        if self.store().credits(organization).await.trouble()?.total() >= jobs.credits_per_image {
+            return Ok(());
+        }
+        // It may be the retry of a submission that took the last credit (row T17): whether it is shows when the bytes are here.
+        let recent = Timestamp::now() - Duration::from_secs(jobs.replay_seconds);
+        if self.store().has_paid_since(organization, recent).await.trouble()? { Ok(()) } else { Err(Refusal::NotEnoughCredits) }
     }
 
     /// An image of an accepted size and format, believed by its bytes alone.
@@ -103,70 +104,5 @@ impl Road {
             self.store().forget_upload(object_key).await.trouble()?;
         }
         Ok(())
-    }
-}
-
-/// How much may be fetched at once: by this node, and by each organisation on it.
-pub(crate) struct Places {
-    node: Arc<Semaphore>,
-    each: usize,
-    taken: Arc<Mutex<HashMap<OrganizationId, usize>>>,
-}
-
-/// One fetch's place, given back when dropped.
-pub(crate) struct Place {
-    organization: OrganizationId,
-    taken: Arc<Mutex<HashMap<OrganizationId, usize>>>,
-    _node: OwnedSemaphorePermit,
-}
-
-impl Places {
-    pub(crate) fn new(node: usize, each: usize) -> Self {
-        Self { node: Arc::new(Semaphore::new(node.min(Semaphore::MAX_PERMITS))), each, taken: Arc::default() }
-    }
-
-    /// A place, or the answer that there is none just now.
-    fn take(&self, organization: OrganizationId) -> Result<Place, Refusal> {
-        let node = Arc::clone(&self.node).try_acquire_owned().map_err(|_| Refusal::Busy { retry_after: RETRY_AFTER })?;
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let its = taken.entry(organization).or_default();
-        if *its >= self.each {
-            return Err(Refusal::TooManyRequests { retry_after: RETRY_AFTER });
-        }
-        *its += 1;
-        Ok(Place { organization, taken: Arc::clone(&self.taken), _node: node })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody is remembered who fetches nothing.
-        if let Some(its) = taken.get_mut(&self.organization) {
-            *its -= 1;
-            if *its == 0 {
-                taken.remove(&self.organization);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_few_for_one_organisation_and_for_all_and_come_back() {
-        // X9, T16
-        let places = Places::new(3, 2);
-        let [ann, ben, eve] = [1, 2, 3].map(|n| OrganizationId(Uuid::from_u128(n)));
-        let first = places.take(ann).expect("a place");
-        let _second = places.take(ann).expect("a place");
-        assert_eq!(places.take(ann).err(), Some(Refusal::TooManyRequests { retry_after: RETRY_AFTER }));
-        let _third = places.take(ben).expect("a refused try takes no place");
-        assert_eq!(places.take(eve).err(), Some(Refusal::Busy { retry_after: RETRY_AFTER }));
-        drop(first);
-        drop(places.take(ann).expect("the place came back"));
-        assert_eq!(places.taken.lock().expect("unpoisoned").len(), 2, "only who fetches is remembered");
     }
 }

@@ -38,7 +38,10 @@ impl Road {
         let fetched = names::is_fetched(&submission.object_key).then(|| submission.object_key.clone());
         let submitted = self.submit_upload(submission).await;
         let (Err(refusal), Some(object_key)) = (&submitted, fetched) else { return submitted };
-        self.discard(&object_key).await?;
+        // The refusal stands whether or not the object goes now: the sweep takes what stays.
+        if let Err(error) = self.discard(&object_key).await {
+            tracing::warn!(%error, "a fetched image whose submission was refused stays until it is swept");
+        }
         // It was here a moment ago: the same image was submitted twice at once, and the other one was refused.
         if *refusal == Refusal::FileMissing { Err(Refusal::Busy { retry_after: RETRY_AFTER }) } else { submitted }
     }

@@ -12,6 +12,7 @@ mod ingest;
 pub mod judge;
 pub mod names;
 mod originals;
+mod places;
 mod ranges;
 mod retention;
 mod road;

@@ -4,18 +4,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use touchstone_blobs::{Blobs, Signer};
-use touchstone_core::{organization::Caller, refusal::Refusal};
+use touchstone_core::{causes::chain, organization::Caller, refusal::Refusal};
 use touchstone_net::fetch::Fetcher;
 use touchstone_store::Store;
 
-use crate::{
-    fetched::Places,
-    settings::Settings,
-    trouble::{Trouble, chain},
-    words::Words,
-};
+use crate::{places::Places, settings::Settings, trouble::Trouble, words::Words};
 
 /// Everything that ingest, judging and delivery share.
 #[derive(Clone)]
@@ -31,18 +25,21 @@ struct Inner {
     fetcher: Fetcher,
     places: Places,
     settings: Settings,
-    archives: Semaphore,
+    archives: Places,
 }
 
-/// Archives that are looked through at once.
-const ARCHIVES: usize = 8;
+/// Archives that are looked through at once, and of one organisation.
+const ARCHIVES: (usize, usize) = (8, 4);
 
 impl Road {
     /// A road over a database, an object store, the keys that sign links, and the way to foreign URLs.
     #[must_use]
     pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, settings: Settings) -> Self {
         let places = Places::new(settings.concurrent_fetches, settings.concurrent_fetches_per_organization);
-        Self { inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings, archives: Semaphore::new(ARCHIVES) }), words: None }
+        Self {
+            inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings, archives: Places::new(ARCHIVES.0, ARCHIVES.1) }),
+            words: None,
+        }
     }
 
     /// The same road, with a vision model that may add to its analyses.
@@ -83,7 +80,7 @@ impl Road {
     }
 
     /// Places for archives that are looked through.
-    pub(crate) fn archives(&self) -> &Semaphore {
+    pub(crate) fn archives(&self) -> &Places {
         &self.inner.archives
     }
 

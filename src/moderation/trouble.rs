@@ -2,7 +2,7 @@
 
 use std::{error::Error, panic::Location, time::Duration};
 
-use touchstone_core::refusal::Refusal;
+use touchstone_core::{causes::chain, refusal::Refusal};
 use touchstone_store::StoreError;
 use uuid::Uuid;
 
@@ -40,15 +40,4 @@ fn logged(error: &(dyn Error + 'static), place: &Location<'_>) -> Refusal {
     let reference = Uuid::new_v4().simple().to_string();
     tracing::error!(reference, %place, error = %chain(error), "an internal error was answered by its reference");
     Refusal::Internal { reference }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

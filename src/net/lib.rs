@@ -1,7 +1,6 @@
 //! What this process asks of other servers over HTTP. The only holder of an HTTP client outside plugins and billing, so that
 //! timeouts, redirects and tokens are dealt with in one place. It knows no database, no tenant and no platform.
 
-mod chain;
 pub mod fetch;
 pub mod inference;
 pub mod wording;

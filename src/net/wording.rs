@@ -12,7 +12,7 @@ use touchstone_pipeline::{
 };
 use url::Url;
 
-use crate::chain::chain;
+use touchstone_core::causes::chain;
 
 mod protocol;
 #[cfg(test)]

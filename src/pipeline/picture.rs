@@ -16,6 +16,7 @@ pub(crate) mod tests;
 
 use std::{
     error::Error,
+    fmt::Display,
     io::{Cursor, ErrorKind},
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -42,6 +43,17 @@ pub struct Picture {
     pub facts: ImageFacts,
     /// First frame, upright (EXIF orientation applied), 8 bits a channel, composited on white where it was transparent.
     pub rgb: RgbImage,
+}
+
+impl Unreadable {
+    /// The same, with the decoder's own words on one short line.
+    pub(crate) fn brief(self) -> Self {
+        match self {
+            Self::Damaged { format, reason } => Self::Damaged { format, reason: one_line(&reason) },
+            Self::Unsupported { format, reason } => Self::Unsupported { format, reason: one_line(&reason) },
+            other => other,
+        }
+    }
 }
 
 impl Picture {
@@ -175,9 +187,9 @@ fn ended_early(error: &(dyn Error + 'static)) -> bool {
     here || error.source().is_some_and(ended_early)
 }
 
-/// What a decoder said, short and on one line, without its full stop.
-fn one_line(error: &dyn Error) -> String {
+/// What a decoder said, short and on one line, without its full stop: it may repeat whatever the file holds.
+pub(crate) fn one_line(said: &dyn Display) -> String {
     const LONGEST: usize = 160;
-    let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
+    let words: Vec<String> = said.to_string().split_whitespace().map(str::to_owned).collect();
     words.join(" ").chars().take(LONGEST).collect::<String>().trim_end_matches('.').to_owned()
 }

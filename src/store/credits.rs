@@ -1,6 +1,8 @@
 //! Balances and the ledger. A balance changes only together with the ledger row that says why; rows are never changed.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use touchstone_core::{
     credit::{Credits, Entry},
     ids::{DocumentId, OrganizationId},
@@ -42,6 +44,16 @@ impl Store {
     pub async fn credits(&self, organization: OrganizationId) -> Result<Credits, StoreError> {
         let row = balance::Entity::find_by_id(organization.0).one(self.reader()).await?;
         row.map(read).ok_or(StoreError::NoOrganization(organization))
+    }
+
+    /// Whether a document of the organisation has moved its balance since then: one look at the end of its ledger.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_paid_since(&self, organization: OrganizationId, since: Timestamp) -> Result<bool, StoreError> {
+        let of_documents = ledger_entry::Column::OrganizationId.eq(organization.0).and(ledger_entry::Column::DocumentId.is_not_null());
+        let newest = ledger_entry::Entity::find().filter(of_documents).order_by_desc(ledger_entry::Column::Id).one(self.reader()).await?;
+        Ok(newest.is_some_and(|row| row.created_at > since.0))
     }
 }
 

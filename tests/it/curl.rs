@@ -22,6 +22,13 @@ const CREDITS: &str =
     "curl -X 'GET' '<HOST>/check-user-credits' -H 'apikey: <KEY>' -H 'accept: application/json' -H 'Content-Type: application/json'";
 const HEALTH: &str = "curl -X 'GET' '<HOST>/health' -H 'accept: application/json'";
 
+/// A ZIP goes by these instead, and can be read in either shape.
+const BULK: &str = r#"curl -X 'POST' '<HOST>/bulk-upload' -H 'accept: application/json' -H 'Content-Type: application/json' -d '{
+  "key": "<KEY>", "url": "https://ai-image-detector-prod.nyc3.digitaloceanspaces.com/<FILE_PATH>", "generate_preview": false
+}'"#;
+const BULK_QUERY: &str =
+    r#"curl -X 'POST' '<HOST>/bulk-upload/query' -H 'accept: application/json' -H 'Content-Type: application/json' -d '{ "id": "<ID>" }'"#;
+
 /// The files of the upload examples, each with its content type.
 const FILES: [(&str, &str); 4] =
     [("example.jpg", "image/jpeg"), ("example.png", "image/png"), ("example.pdf", "application/pdf"), ("example.svg", "image/svg+xml")];
@@ -84,7 +91,33 @@ async fn road(shell: &Shell<'_>, (file, content_type): (&str, &str), preview: &s
     .await
 }
 
-// T1, T2, T3, T5, T10, T13, T14, U2
+/// An archive as people make them: by an ordinary archiver that deflates whatever it is given.
+fn zip(folder: &Path) {
+    let made =
+        Command::new("python3").args(["-m", "zipfile", "-c", "photos.zip", "example.jpg", "example.png"]).current_dir(folder).status();
+    assert!(made.is_ok_and(|status| status.success()), "python3 makes an archive");
+}
+
+/// The road of a ZIP; answers how many images are judged.
+async fn batch(shell: &Shell<'_>) -> i64 {
+    let upload = shell.json(PRESIGN, &[("FILE", "photos.zip")]);
+    let put = [("PRESIGNED", text(&upload, "presigned_url")), ("TYPE", "application/zip"), ("FILE", "photos.zip")];
+    assert_eq!(shell.run(PUT, &put), (200, Vec::new()));
+    let submitted = shell.json(BULK, &[("FILE_PATH", text(&upload, "file_path"))]);
+    assert_eq!((&submitted["status"], &submitted["expected_count"]), (&"pending".into(), &2.into()), "{submitted}");
+    let id = text(&submitted, "id");
+    let seen = eventually("every verdict of the batch", std::time::Duration::from_secs(60), || async {
+        let seen = shell.json(QUERY, &[("ID", id)]);
+        (seen["status"] == "done").then_some(seen)
+    })
+    .await;
+    assert_eq!((seen["results"].as_array().unwrap().len(), &seen["skipped"]), (2, &serde_json::json!([])), "{seen}");
+    let items = shell.json(BULK_QUERY, &[("ID", id)]);
+    assert!(items["items"].as_array().unwrap().len() == 2 && items["result"].is_number(), "{items}");
+    2
+}
+
+// T1, T2, T3, T5, T10, T11, T12, T13, T14, U1, U2
 #[tokio::test]
 async fn the_lines_of_both_texts_give_what_the_texts_say() {
     if Command::new("curl").arg("--version").output().is_err() {
@@ -110,7 +143,8 @@ async fn the_lines_of_both_texts_give_what_the_texts_say() {
                 assert!(image::load_from_memory(&bytes).is_ok(), "{picture} is no picture");
             }
         }
-        let left = 100 - i64::try_from(FILES.len()).unwrap();
+        zip(folder.path());
+        let left = 100 - i64::try_from(FILES.len()).unwrap() - batch(&shell).await;
         let credits = shell.json(CREDITS, &[]);
         assert_eq!(credits, serde_json::json!({ "baseCredits": left, "boostCredits": 0, "credits": left }));
     }

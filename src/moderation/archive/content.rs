@@ -11,8 +11,9 @@ use touchstone_core::{
 
 use super::{Unusable, entries::Claim, reason::Reason};
 
-/// Bytes of data that are read to see the first [`SNIFF_BYTES`] of the image: a deflate block's own tables come before them.
-const HEAD: u64 = 4096;
+/// Bytes of data that are read to see the first [`SNIFF_BYTES`] of the image: what does not compress is as long as it was, and a deflate
+/// block's own tables come before it.
+const HEAD: u64 = SNIFF_BYTES as u64 + 1024;
 
 /// Longest name and extra fields of a file's own header together: what its two lengths can say.
 pub(super) const LOCAL_BYTES: usize = 2 * u16::MAX as usize;
@@ -73,14 +74,25 @@ fn sniff(data: &[u8], claim: &Claim) -> Result<(), Reason> {
         Method::Deflated => inflated_head(data, claim.size).map_err(|_| Reason::Damaged)?,
     };
     let found = Format::sniff(&head);
-    if found == Some(claim.format) {
+    if found.is_some_and(|found| claim.format.agrees_with(found)) {
         return Ok(());
     }
     Err(Reason::Content { found: found.map(Format::name), expected: claim.format.name() })
 }
 
+/// As much of the head as comes out of this much data; nothing at all is damage.
 fn inflated_head(data: &[u8], size: u64) -> io::Result<Vec<u8>> {
-    let mut head = vec![0; size.min(SNIFF_BYTES as u64) as usize];
-    DeflateDecoder::new(data).read_exact(&mut head)?;
+    let wanted = size.min(SNIFF_BYTES as u64) as usize;
+    let (mut head, mut inflating) = (vec![0; wanted], DeflateDecoder::new(data));
+    let mut filled = 0;
+    while filled < wanted {
+        match inflating.read(&mut head[filled..]) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if filled == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    head.truncate(filled);
     Ok(head)
 }

@@ -3,9 +3,8 @@
 use std::{cell::Cell, io};
 
 use super::{
-    Image, Limits, Plan, ReaderAt, Unusable,
-    forge::{self, File, archive, archive_counting, with_zip64_end},
-    inflate, plan,
+    Image, Limits, Plan, ReaderAt, Unusable, inflate, plan,
+    zips::{self, File, archive, archive_counting, with_zip64_end},
 };
 
 /// Noise that begins like a JPEG: it does not compress.
@@ -101,7 +100,7 @@ fn files_that_are_not_plain_images_are_skipped() {
     for (file, reason) in [
         (File { mode: 0o120_777, ..photo("a.jpg") }, "Not a regular file"),
         (File { mode: 0o010_644, ..photo("a.jpg") }, "Not a regular file"),
-        (File { flags: forge::ENCRYPTED, ..photo("a.jpg") }, "Encrypted file"),
+        (File { flags: zips::ENCRYPTED, ..photo("a.jpg") }, "Encrypted file"),
         (File { method: 14, ..photo("a.jpg") }, "Unsupported compression method"),
         (size(1023), "File size is too small (at least 1 KB)"),
         (size(10_001), "File size exceeds limit of 10000 bytes"),
@@ -172,7 +171,7 @@ fn what_is_no_archive_or_lies_about_itself_is_refused() {
     // The directory is as long as it is, whatever length is claimed.
     assert_eq!(planned(&with_zip64_end(&good, 2, u64::MAX, at)).expect("planned").images.len(), 2);
     assert!(matches!(refused(&with_zip64_end(&good, u64::MAX, length, at)), Unusable::TooManyEntries(20)));
-    assert!(matches!(refused(&forge::end(0, 0, 0)), Unusable::NoImages(none) if none.is_empty()));
+    assert!(matches!(refused(&zips::end(0, 0, 0)), Unusable::NoImages(none) if none.is_empty()));
 }
 
 // T11

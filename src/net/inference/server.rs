@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use touchstone_pipeline::{open::OpenError, settings::Remote};
 use url::Url;
 
-use crate::chain::chain;
+use touchstone_core::causes::chain;
 
 /// Most bytes of an answer: hundreds of times what the largest picture's patches take.
 const MOST_BYTES: u64 = 64 << 20;

@@ -41,10 +41,11 @@ mod system {
         resource::{Resource, setrlimit},
         signal::Signal,
     };
-    use seccompiler::{SeccompAction, SeccompFilter};
+    use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
 
-    /// What decoding needs once its threads run: its pipes, memory, locks, a clock, chance for hash tables, and an end.
-    const ALLOWED: [i64; 25] = [
+    /// What decoding needs once its threads are started: its pipes, memory, locks, a clock, chance for hash tables, an end; and what a
+    /// thread does first.
+    const ALLOWED: [i64; 27] = [
         libc::SYS_read,
         libc::SYS_write,
         libc::SYS_writev,
@@ -57,12 +58,14 @@ mod system {
         libc::SYS_brk,
         libc::SYS_futex,
         libc::SYS_sched_yield,
+        libc::SYS_sched_getaffinity,
+        libc::SYS_set_robust_list,
+        libc::SYS_rseq,
         libc::SYS_clock_gettime,
         libc::SYS_clock_nanosleep,
         libc::SYS_getrandom,
         libc::SYS_getpid,
         libc::SYS_gettid,
-        libc::SYS_tgkill,
         libc::SYS_sigaltstack,
         libc::SYS_rt_sigaction,
         libc::SYS_rt_sigprocmask,
@@ -85,7 +88,11 @@ mod system {
         setrlimit(Resource::RLIMIT_AS, most, most)?;
         setrlimit(Resource::RLIMIT_NPROC, 0, 0)?;
         prctl::set_no_new_privs()?;
-        let rules: BTreeMap<_, _> = ALLOWED.into_iter().map(|call| (call, Vec::new())).collect();
+        let mut rules: BTreeMap<_, _> = ALLOWED.into_iter().map(|call| (call, Vec::new())).collect();
+        // Aborting sends a signal: to this process, and to no other.
+        let own = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, u64::from(std::process::id()));
+        let own = own.and_then(|own| SeccompRule::new(vec![own])).map_err(io::Error::other)?;
+        rules.insert(libc::SYS_tgkill, vec![own]);
         let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
         let machine = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
         let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, machine).map_err(io::Error::other)?;

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use touchstone_core::media::Format;
 
 use super::{Frame, Undecoded};
-use crate::{picture::Unreadable, settings::Limits};
+use crate::{
+    picture::{Unreadable, one_line},
+    settings::Limits,
+};
 
 /// Longest head of an answer, in bytes: a refusal is a few sentences.
 const LONGEST_HEAD: u32 = 16 * 1024;
@@ -39,8 +42,8 @@ enum Head {
 pub(super) fn write(answer: &Result<Frame, Undecoded>, to: &mut impl Write) -> io::Result<()> {
     let (head, pixels) = match answer {
         Ok(Frame { rgb, frames }) => (Head::Frame { width: rgb.width(), height: rgb.height(), frames: *frames }, rgb.as_raw().as_slice()),
-        Err(Undecoded::Unreadable(why)) => (Head::Unreadable(why.clone()), &[][..]),
-        Err(Undecoded::Failed(why)) => (Head::Failed(why.clone()), &[][..]),
+        Err(Undecoded::Unreadable(why)) => (Head::Unreadable(why.clone().brief()), &[][..]),
+        Err(Undecoded::Failed(why)) => (Head::Failed(one_line(why)), &[][..]),
     };
     let head = serde_json::to_vec(&head)?;
     to.write_all(&u32::try_from(head.len()).map_err(io::Error::other)?.to_be_bytes())?;
@@ -94,6 +97,14 @@ mod tests {
         for answer in answers {
             assert_eq!(told(&answer, &LIMITS).unwrap(), answer);
         }
+    }
+
+    #[test]
+    fn what_a_file_makes_a_decoder_say_is_told_in_one_short_line() {
+        let long = Unreadable::Damaged { format: Format::Svg, reason: "no such\n tag ".repeat(10_000) };
+        let Err(Undecoded::Unreadable(heard)) = told(&Err(long.into()), &LIMITS).unwrap() else { panic!("a refusal") };
+        let told = heard.to_string();
+        assert!(told.contains("no such tag no such tag") && told.len() < 400, "{told}");
     }
 
     #[test]

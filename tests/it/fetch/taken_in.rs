@@ -1,6 +1,7 @@
 //! The good way: from a URL to a verdict, through the same stations as an upload, with nothing left of what was refused.
 
 use serde_json::json;
+use touchstone_core::credit::Credits;
 
 use super::REFUSED;
 use crate::support::{Client, Outside, TestApp, app::Org, eventually};
@@ -68,6 +69,18 @@ async fn the_same_image_again_is_the_same_object_and_a_retry_is_free() {
     let his = bob.detect(json!({ "url": outside.url("photo/5") })).await.ok();
     bob.settle(his["id"].as_str().unwrap()).await;
     assert_eq!((fetched(&app, &bob).len(), bob.credits().await), (1, 99), "nobody shares an object, or learns that it was there");
+}
+
+// T17
+#[tokio::test]
+async fn a_retry_finds_what_the_last_credit_paid_for() {
+    let (outside, app) = Outside::with_app(|_| {}).await;
+    let client = app.client_of(Org { credits: Credits { base: 1, boost: 0 }, ..Org::default() }).await;
+    let first = client.detect(json!({ "url": outside.url("photo/5") })).await.ok();
+    assert_eq!(client.settle(first["id"].as_str().unwrap()).await["status"], "done");
+    assert_eq!(client.detect(json!({ "url": outside.url("photo/5") })).await.ok()["id"], first["id"]);
+    client.detect(json!({ "url": outside.url("photo/6") })).await.refused(403, "Not enough credits");
+    assert_eq!((client.credits().await, fetched(&app, &client).len()), (0, 1), "nothing is left of what was not paid");
 }
 
 // X9: two at once with the same bytes

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    TestApp, audit, pictures,
+    TestApp, audit, pictures, root,
     zips::{File, archive},
 };
 
@@ -75,6 +75,25 @@ async fn a_zip_is_judged_image_by_image_and_says_what_it_skipped() {
     ];
     assert_eq!(skipped, told);
     assert_eq!(client.credits().await, 98, "two were judged, and nothing else is paid");
+}
+
+/// A fixture of a format that is decoded in a child.
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(root().join("tests/fixtures/formats").join(name)).unwrap()
+}
+
+// T11, T15: an SVG is drawn first; a HEIF goes by either of its names.
+#[tokio::test]
+async fn what_an_archive_holds_may_be_of_any_format_but_pdf() {
+    let app = TestApp::spawn();
+    let client = app.client().await;
+    let files = ["drawing.svg", "photo.heif", "photo.heic", "photo.avif"];
+    let zip = archive(&files.map(|name| File::deflated(name, &fixture(name))));
+    let (id, expected) = client.submit_zip(zip, json!({})).await;
+    assert_eq!(expected, 4);
+    let seen = client.settle_zip(&id).await;
+    assert_eq!(names(&seen["results"], "status"), ["done"; 4], "{seen}");
+    assert_eq!(names(&seen["results"], "filename"), files);
 }
 
 // T5, T7, T8, T10

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, TestApp, app::Org, eventually, pictures, root};
+use crate::support::{Answer, Client, TestApp, app::Org, eventually, pictures, root, zips};
 
 /// What a route names, and so whom it serves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,17 +70,12 @@ struct Owner {
     private: bool,
     secure: bool,
     revoked: String,
-    document: String,
+    /// An image, a batch, and the batch's one image.
+    documents: [String; 3],
     /// The paths of its uploads.
     uploads: Vec<String>,
     /// Signed links, by the first part of their path.
     links: Vec<String>,
-}
-
-/// An archive without entries, with a comment so that it is large enough: whoever may see it is told that nothing is in it.
-fn empty_zip() -> Vec<u8> {
-    let comment = vec![b' '; 2000];
-    [&b"PK\x05\x06"[..], &[0; 16], &u16::try_from(comment.len()).unwrap().to_le_bytes(), &comment].concat()
 }
 
 impl Owner {
@@ -94,13 +89,17 @@ impl Owner {
         let credits = touchstone_core::credit::Credits { base: credits, boost: 0 };
         let client = app.client_of(Org { set, credits, ..Org::default() }).await;
         let photo = client.upload("photo.jpg", pictures::jpeg(1)).await;
-        let zip = client.upload("photos.zip", empty_zip()).await;
+        let zip = client.upload("photos.zip", zips::archive(&[zips::File::stored("a.jpg", pictures::jpeg(3))])).await;
         let document = client.detect_upload(&photo, json!({})).await;
-        let seen = eventually("the verdict and its pictures", Duration::from_secs(60), || async {
+        let batch = client.bulk(&zip, json!({ "generate_preview": true })).await.ok()["id"].as_str().unwrap().to_owned();
+        let drawn = |seen: &Value| seen["result_details"]["heatmap_status"] == "ready" && seen["preview_url"].is_string();
+        let (seen, member) = eventually("the verdicts and their pictures", Duration::from_secs(60), || async {
             let seen = client.post("/query", &json!({ "id": document, "key": client.key })).await.ok();
-            (seen["result_details"]["heatmap_status"] == "ready" && seen["preview_url"].is_string()).then_some(seen)
+            let member = client.post("/query", &json!({ "id": batch, "key": client.key })).await.ok()["results"][0].clone();
+            (drawn(&seen) && drawn(&member)).then_some((seen, member))
         })
         .await;
+        let documents = [document, batch, member["id"].as_str().unwrap().to_owned()];
         let links = [&seen["result_details"]["heatmap_url"], &seen["preview_url"]].map(|url| url.as_str().unwrap().to_owned());
         let put = client.presign("spare.jpg").await.url;
         let store = app.store().await;
@@ -110,7 +109,7 @@ impl Owner {
             private,
             secure,
             revoked: secrecy::ExposeSecret::expose_secret(&revoked).to_owned(),
-            document,
+            documents,
             uploads: vec![photo.path, zip.path],
             links: links.into_iter().chain([put]).collect(),
             client,
@@ -213,30 +212,35 @@ impl Names {
                 assert_eq!(settled(&answer) == settled(&missing), asker != "the owner", "{} {}", answer.text(), missing.text());
             }
             Picture => {
-                let answer = owner.ask(method, &filled(path, &owner.document), Some(json!({})), key, via).await;
-                if refused_for_its_key(asker, &answer) {
-                    return;
-                }
-                match asker {
-                    "the owner" => {
-                        assert!(answer.status == 200 && answer.header("content-type").starts_with("image/"), "{}", answer.status)
+                let [image, batch, member] = &owner.documents;
+                for (document, has_pictures) in [(image, true), (batch, false), (member, true)] {
+                    let answer = owner.ask(method, &filled(path, document), Some(json!({})), key, via).await;
+                    if refused_for_its_key(asker, &answer) {
+                        return;
                     }
-                    _ => drop(answer.refused(403, "Access denied")),
+                    match asker {
+                        "the owner" => assert_eq!(answer.header("content-type").starts_with("image/"), has_pictures, "{}", answer.status),
+                        _ => drop(answer.refused(403, "Access denied")),
+                    }
                 }
                 let unknown = filled(path, &uuid::Uuid::new_v4().to_string());
                 owner.ask(method, &unknown, Some(json!({})), key, via).await.refused(404, "Document not found");
             }
-            Document => Self::check_document((method, path), owner, asker, key, via).await,
+            Document => {
+                for document in &owner.documents {
+                    Self::check_document((method, path), owner, document, asker, key, via).await;
+                }
+            }
             Link => Self::check_link((method, path), owner, other, key).await,
         }
     }
 
-    async fn check_document((method, path): (&str, &str), owner: &Owner, asker: &str, key: Option<&str>, via: Via) {
-        let answer = owner.ask(method, path, Some(json!({ "id": owner.document })), key, via).await;
+    async fn check_document((method, path): (&str, &str), owner: &Owner, document: &str, asker: &str, key: Option<&str>, via: Via) {
+        let answer = owner.ask(method, path, Some(json!({ "id": document })), key, via).await;
         let whose = if owner.private && asker != "the owner" {
             owner.ask(method, path, Some(json!({ "id": uuid::Uuid::new_v4() })), key, via).await
         } else {
-            owner.ask(method, path, Some(json!({ "id": owner.document })), Some(&owner.client.key), via).await
+            owner.ask(method, path, Some(json!({ "id": document })), Some(&owner.client.key), via).await
         };
         assert_eq!(settled(&answer), settled(&whose));
         // T10: a key that is not the owner's, or none, gets nothing that opens a secure picture.

@@ -36,7 +36,7 @@ pub(crate) fn png_with_text(png: &[u8], keyword: &str, text: &str) -> Vec<u8> {
 
 /// A PNG of nothing but zeros, whose file is a thousandth of its pixels.
 pub(crate) fn png_of_zeros(width: u32, height: u32) -> Vec<u8> {
-    let mut packed = ZlibEncoder::new(Vec::new(), Compression::new(1));
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
     let row = vec![0; width as usize * 3 + 1];
     for _ in 0..height {
         packed.write_all(&row).unwrap();

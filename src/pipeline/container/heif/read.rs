@@ -2,6 +2,9 @@
 
 use super::{Box, Extent, Heif, Item, MOST, MOST_EXTENTS, Reference, boxes};
 
+/// Most lists of associations: there may be one for each width of their fields, which are four.
+const MOST_LISTS: usize = 8;
+
 /// Numbers taken from the front of a box's content.
 struct Cursor<'a>(&'a [u8]);
 
@@ -34,20 +37,16 @@ pub(super) fn file(file: &[u8]) -> Heif<'_> {
     let mut heif = Heif { file, ..Heif::default() };
     let Some(meta) = boxes(file).take(MOST).find(|one| &one.name == b"meta") else { return heif };
     let children: Vec<Box<'_>> = boxes(meta.data.get(4..).unwrap_or_default()).take(MOST).collect();
+    // The standard knows one of each; a file that repeats them would have every list read again.
+    let only = |name: &[u8; 4]| children.iter().find(|one| &one.name == name).map_or(&[][..], |one| one.data);
     // Items first: locations and properties are hung on them, whatever the order of the boxes.
-    for one in children.iter().filter(|one| &one.name == b"iinf") {
-        information(one.data, &mut heif);
-    }
-    for one in &children {
-        match &one.name {
-            b"pitm" => heif.primary = primary(one.data),
-            b"idat" => heif.idat = one.data,
-            b"iloc" => drop(locations(one.data, &mut heif)),
-            b"iref" => drop(references(one.data, &mut heif)),
-            b"iprp" => properties(one.data, &mut heif),
-            _ => {}
-        }
-    }
+    information(only(b"iinf"), &mut heif);
+    heif.primary = primary(only(b"pitm"));
+    heif.idat = only(b"idat");
+    // What a list breaks off at, the rest does without.
+    let _ = locations(only(b"iloc"), &mut heif);
+    let _ = references(only(b"iref"), &mut heif);
+    properties(only(b"iprp"), &mut heif);
     heif
 }
 
@@ -123,12 +122,12 @@ fn references(content: &[u8], heif: &mut Heif<'_>) -> Option<()> {
 }
 
 fn properties<'a>(content: &'a [u8], heif: &mut Heif<'a>) {
-    for one in boxes(content).take(MOST) {
-        match &one.name {
-            b"ipco" => heif.properties = boxes(one.data).take(MOST).collect(),
-            b"ipma" => drop(associations(one.data, heif)),
-            _ => {}
-        }
+    let parts: Vec<Box<'_>> = boxes(content).take(MOST_LISTS).collect();
+    if let Some(all) = parts.iter().find(|one| &one.name == b"ipco") {
+        heif.properties = boxes(all.data).take(MOST).collect();
+    }
+    for one in parts.iter().filter(|one| &one.name == b"ipma") {
+        let _ = associations(one.data, heif);
     }
 }
 

@@ -1,9 +1,10 @@
-//! How this crate tells of an error.
+//! Errors with their causes, for logs: the outermost alone often says only that something failed.
 
 use std::error::Error;
 
-/// An error with all its causes: the first alone says only "error sending request".
-pub(crate) fn chain(error: &dyn Error) -> String {
+/// An error and everything behind it, in one line.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
     let (mut told, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
         told = format!("{told}: {error}");
