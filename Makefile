@@ -15,7 +15,7 @@ run: build ## Build and start the server on http://127.0.0.1:8080
 
 build: runtime ## Build the release binary
 	@sh tests/install.sh --missing compiler
-	@echo "Building Touchstone (about 480 crates; the README says how long it takes; later builds take seconds)"
+	@echo "Building Touchstone (the README says how long the first build takes; later ones take seconds)"
 	@cargo build --release --locked
 
 runtime: $(RUNTIME) ## Fetch the ONNX Runtime library

@@ -1,5 +1,7 @@
 //! The fuzz targets' corpora, replayed on stable Rust: nothing in them panics, and none was lost.
 
+mod zip;
+
 use touchstone_pipeline::fuzz;
 
 use crate::support::root;

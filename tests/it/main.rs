@@ -13,7 +13,6 @@ mod detector;
 mod fetch;
 mod formats;
 mod fuzz;
-mod fuzz_zip;
 mod hostile;
 mod ops;
 mod remote;

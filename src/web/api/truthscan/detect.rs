@@ -31,7 +31,7 @@ pub(crate) struct DetectBody {
     /// Your API key; may come in the `apikey` header instead.
     #[schema(value_type = Option<String>, example = "YOUR-API-KEY")]
     key: Option<SecretString>,
-    /// Any host, followed by `/` and the `file_path` of `/get-presigned-url`; or the public http(s) URL of an image, which is fetched then.
+    /// Any host, followed by `/` and the `file_path` of `/get-presigned-url`; or the public http(s) URL of an image, which is fetched then (`/bulk-upload` fetches none).
     #[schema(example = "http://127.0.0.1:8080/uploads/581d47c7-3ef4-42af-88d9-6dab6bf69389_20260611-121955_example.jpg")]
     pub(super) url: String,
     /// An id of your own choice, which nothing else may have.
