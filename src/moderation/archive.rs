@@ -19,6 +19,7 @@ mod zips;
 
 use std::ops::RangeInclusive;
 
+#[doc(hidden)]
 pub use fuzz::fuzz;
 pub use inflate::{Damaged, inflate};
 pub use plan::plan;

@@ -77,6 +77,18 @@ async fn a_zip_is_judged_image_by_image_and_says_what_it_skipped() {
     assert_eq!(client.credits().await, 98, "two were judged, and nothing else is paid");
 }
 
+// T12
+#[tokio::test]
+async fn an_image_costs_what_the_operator_set() {
+    let app = TestApp::with(|config| config.jobs.credits_per_image = 3);
+    let client = app.client().await;
+    let zip = archive(&[File::stored("a.png", pictures::png(1)), File::stored("b.png", pictures::png(2))]);
+    let (id, _) = client.submit_zip(zip, json!({})).await;
+    client.settle_zip(&id).await;
+    client.judge("photo.jpg", pictures::jpeg(1)).await;
+    assert_eq!(client.credits().await, 100 - 3 * 3);
+}
+
 /// A fixture of a format that is decoded in a child.
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(root().join("tests/fixtures/formats").join(name)).unwrap()
