@@ -51,8 +51,8 @@ async fn every_extension_of_the_contract_is_judged() {
 async fn of_a_document_the_first_picture_on_its_first_twenty_pages_is_judged() {
     let app = TestApp::spawn();
     let client = app.client().await;
-    // The picture's own pixels; or page 1, of 300 × 200 points, drawn at 150 dpi.
-    for (file, size) in [("second.pdf", [160, 120]), ("late.pdf", [625, 417])] {
+    // The picture's own pixels; or page 1, of 300 × 200 points, drawn with the least longer side.
+    for (file, size) in [("second.pdf", [160, 120]), ("late.pdf", [1024, 683])] {
         let seen = client.judge("a.pdf", fixture(file)).await;
         let image = &seen["result_details"]["image"];
         assert_eq!([&image["width"], &image["height"]], size, "{file}: {seen}");
