@@ -43,8 +43,9 @@ mod system {
     };
     use seccompiler::{SeccompAction, SeccompFilter};
 
-    /// What decoding needs once its threads run: its pipes, memory, locks, a clock, chance for hash tables, and an end.
-    const ALLOWED: [i64; 25] = [
+    /// What decoding needs once its threads are started: its pipes, memory, locks, a clock, chance for hash tables, an end; and what a
+    /// thread does first.
+    const ALLOWED: [i64; 28] = [
         libc::SYS_read,
         libc::SYS_write,
         libc::SYS_writev,
@@ -57,6 +58,9 @@ mod system {
         libc::SYS_brk,
         libc::SYS_futex,
         libc::SYS_sched_yield,
+        libc::SYS_sched_getaffinity,
+        libc::SYS_set_robust_list,
+        libc::SYS_rseq,
         libc::SYS_clock_gettime,
         libc::SYS_clock_nanosleep,
         libc::SYS_getrandom,

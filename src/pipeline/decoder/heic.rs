@@ -19,6 +19,9 @@ pub(super) fn decoder(limits: &Limits) -> hpvcd::Decoder {
 pub(super) fn decode(decoder: &hpvcd::Decoder, bytes: &[u8], format: Format, limits: &Limits) -> Result<Frame, Unreadable> {
     let heif = Heif::read(bytes);
     let item = heif::primary(&heif, format, limits)?;
+    if !matches!(&item.kind, b"hvc1" | b"hev1" | b"grid") {
+        return Err(heif::unsupported(format, format!("pictures of the kind \"{}\"", item.kind.escape_ascii())));
+    }
     let decoded = decoder.decode_yuv(bytes).map_err(|error| told(&error, format, limits))?;
     let mut rgb = yuv::rgb(&planes(&decoded));
     if let Some(plane) = &decoded.alpha {
@@ -29,13 +32,15 @@ pub(super) fn decode(decoder: &hpvcd::Decoder, bytes: &[u8], format: Format, lim
 }
 
 fn planes(decoded: &DecodedYuv) -> Yuv<'_> {
-    let color = decoded.color.color_encoding();
-    let color = Color {
+    // Where nothing is said, the stream's own default holds: a limited range (ITU-T H.265 §E.3.1). A file with a profile alone is a
+    // phone's, whose stream has the full range; the decoder does not pass that on.
+    let unsaid = Color { primaries: 1, transfer: 13, matrix: 6, full_range: decoded.color.icc.is_some() };
+    let color = decoded.color.cicp.map_or(unsaid, |color| Color {
         primaries: color.primaries as u16,
         transfer: color.transfer as u16,
         matrix: color.matrix as u16,
         full_range: color.full_range,
-    };
+    });
     let (luma, chroma) = match &decoded.planes {
         YuvBuffer::U8(image) => (bytes(&image.y), image.cb.as_ref().map(bytes).zip(image.cr.as_ref().map(bytes))),
         YuvBuffer::U16(image) => (words(&image.y), image.cb.as_ref().map(words).zip(image.cr.as_ref().map(words))),
