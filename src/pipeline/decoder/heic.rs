@@ -32,8 +32,10 @@ pub(super) fn decode(decoder: &hpvcd::Decoder, bytes: &[u8], format: Format, lim
 }
 
 fn planes(decoded: &DecodedYuv) -> Yuv<'_> {
-    // Where neither the file nor the stream says anything, the stream's own default holds: a limited range (ITU-T H.265 §E.3.1).
-    let color = decoded.color.cicp.map_or(Color { primaries: 1, transfer: 13, matrix: 6, full_range: false }, |color| Color {
+    // Where nothing is said, the stream's own default holds: a limited range (ITU-T H.265 §E.3.1). A file with a profile alone is a
+    // phone's, whose stream has the full range; the decoder does not pass that on.
+    let unsaid = Color { primaries: 1, transfer: 13, matrix: 6, full_range: decoded.color.icc.is_some() };
+    let color = decoded.color.cicp.map_or(unsaid, |color| Color {
         primaries: color.primaries as u16,
         transfer: color.transfer as u16,
         matrix: color.matrix as u16,
