@@ -205,7 +205,11 @@ impl Blobs {
     }
 
     async fn fetch(&self, key: &str, options: GetOptions) -> Result<Option<GetResult>, BlobError> {
-        found(self.0.store.get_opts(&self.path(key)?, options).await, key)
+        let wanted = options.if_match.clone();
+        let result = found(self.0.store.get_opts(&self.path(key)?, options).await, key)?;
+        // Some stores that speak S3 read past the condition.
+        let changed = |result: &GetResult| wanted.is_some() && result.meta.e_tag != wanted;
+        if result.as_ref().is_some_and(changed) { Err(BlobError::Changed(key.to_owned())) } else { Ok(result) }
     }
 
     fn path(&self, key: &str) -> Result<Path, BlobError> {

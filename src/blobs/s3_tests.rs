@@ -97,6 +97,7 @@ async fn objects_are_written_read_and_deleted_below_the_prefix() {
     assert!(matches!(blobs.get("uploads/a", None, 4).await, Err(BlobError::TooLarge { .. })));
     assert_eq!(blobs.range("uploads/a", &stored.etag, 1..3).await.expect("range").as_deref(), Some(b"el".as_slice()));
     assert!(matches!(blobs.range("uploads/a", "\"another\"", 1..3).await, Err(BlobError::Changed(_))));
+    assert!(matches!(blobs.get("uploads/a", Some("\"another\""), 5).await, Err(BlobError::Changed(_))), "whether or not the store looks");
     blobs.delete("uploads/a").await.expect("delete");
     blobs.delete("uploads/a").await.expect("deleting what is gone is fine");
     assert_eq!(blobs.get("uploads/a", None, 5).await.expect("get"), None);
