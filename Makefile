@@ -14,7 +14,7 @@ run: build ## Build and start the server on http://127.0.0.1:8080
 	@exec cargo run --quiet --release --locked -- serve
 
 build: runtime ## Build the release binary
-	@sh tests/install.sh --missing compiler
+	@sh tests/install.sh --missing compiler certificates
 	@echo "Building Touchstone (the README says how long the first build takes; later ones take seconds)"
 	@cargo build --release --locked
 
@@ -36,7 +36,7 @@ $(NODE)/ready: tests/package.json
 	@touch $@
 
 tools:
-	@sh tests/install.sh --missing compiler pip venv node curl postgresql
+	@sh tests/install.sh --missing compiler certificates pip venv node curl postgresql
 
 test: tools runtime $(VENV)/ready $(NODE)/ready ## Run every test: on SQLite, then the road again on PostgreSQL
 	@sh tests/run.sh "$(CURDIR)/$(VENV)" "$(CURDIR)/$(NODE)"

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs Debian packages by name, as root or through sudo; where there is neither, says what to type.
 #   tests/install.sh PACKAGE…                                      installs these
-#   tests/install.sh --missing compiler|pip|venv|node|curl|postgresql …      installs those of these tools that are not there
+#   tests/install.sh --missing compiler|certificates|pip|venv|node|curl|postgresql …      installs those of these tools that are not there
 set -eu
 
 have() {
     case $1 in
     compiler) command -v cc >/dev/null ;;
+    certificates) ls /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt 2>/dev/null | grep -q . ;;
     pip) python3 -m pip --version >/dev/null 2>&1 ;;
     venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     node) command -v node >/dev/null && command -v npm >/dev/null ;;
@@ -18,6 +19,7 @@ have() {
 package() {
     case $1 in
     compiler) echo build-essential ;;
+    certificates) echo ca-certificates ;;
     pip) echo python3-pip ;;
     venv) echo python3-venv ;;
     node) echo nodejs npm ;;
