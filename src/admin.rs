@@ -1,23 +1,43 @@
-//! `touchstone admin …`: what an operator does from the shell. Each command prints one JSON object on stdout.
+//! `touchstone admin …`: what an operator does from the shell. Each command answers one JSON object, which `--table` shows to people.
 //!
 //! One file a noun; here is only the list of them.
 
 mod key;
+mod member;
+mod moment;
 mod org;
+mod print;
+mod project;
 mod secret;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use touchstone_store::Store;
 
 use crate::config::Config;
 
+/// `touchstone admin …`
+#[derive(Debug, Args)]
+pub struct Admin {
+    /// Print a table for people instead of JSON.
+    #[arg(long, global = true)]
+    table: bool,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
 /// What can be administered.
 #[derive(Debug, Subcommand)]
-pub enum Admin {
+enum Noun {
     /// Organisations.
     #[command(subcommand)]
     Org(org::Org),
+    /// The people of an organisation.
+    #[command(subcommand)]
+    Member(member::Member),
+    /// The parts of an organisation that have keys of their own.
+    #[command(subcommand)]
+    Project(project::Project),
     /// API keys.
     #[command(subcommand)]
     Key(key::Key),
@@ -30,15 +50,18 @@ pub enum Admin {
 ///
 /// # Errors
 /// When the database fails or what was named does not exist.
-pub async fn run(config: &Config, command: Admin) -> anyhow::Result<Value> {
+pub async fn run(config: &Config, admin: Admin) -> anyhow::Result<String> {
     config.make_data_dir()?;
     let store = Store::open(&config.database).await?;
     store.migrate().await?;
-    match command {
-        Admin::Org(command) => org::run(&store, command).await,
-        Admin::Key(command) => key::run(&store, command).await,
-        Admin::Secret(command) => secret::run(&store, command).await,
-    }
+    let answer = match admin.noun {
+        Noun::Org(command) => org::run(&store, command).await,
+        Noun::Member(command) => member::run(&store, command).await,
+        Noun::Project(command) => project::run(&store, command).await,
+        Noun::Key(command) => key::run(&store, command).await,
+        Noun::Secret(command) => secret::run(&store, command).await,
+    };
+    answer.map(|answer| print::text(&answer, admin.table))
 }
 
 /// Brings the configured database up to date and answers what was done.
