@@ -15,7 +15,7 @@ use touchstone::{
 use touchstone_core::{credit::Credits, organization::Dialect};
 use touchstone_store::{NewOrganization, Store};
 
-use super::{Client, audit, database::TestDatabase, eventually, install_tls};
+use super::{Client, audit, database::TestDatabase, eavesdrop, eventually, install_tls};
 
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
@@ -85,6 +85,7 @@ impl TestApp {
 
     pub(crate) fn start(plan: Plan) -> Self {
         install_tls();
+        eavesdrop::listen();
         let data = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
         let (tell, told) = mpsc::channel();
@@ -115,7 +116,8 @@ impl TestApp {
     pub(crate) async fn client_of(&self, org: Org) -> Client {
         let store = self.store().await;
         let Org { credits, metered, dialect, set } = org;
-        let made = store.create_organization(NewOrganization { name: "Club".into(), dialect, metered, credits }).await.unwrap();
+        let new = NewOrganization { name: "Club".into(), dialect, metered, credits, ..NewOrganization::default() };
+        let made = store.create_organization(new).await.unwrap();
         if !set.is_empty() {
             audit::set_organization(&self.database, made.id.0, set).await;
         }
@@ -151,6 +153,7 @@ impl Drop for TestApp {
         let complaints = thread.join();
         if !std::thread::panicking() {
             assert_eq!(complaints.expect("the app ends without a panic"), [""; 0], "left behind");
+            assert_eq!(eavesdrop::heard(), [""; 0], "secrets in what was logged, by this server or another of the suite");
         }
     }
 }
