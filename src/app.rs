@@ -169,7 +169,7 @@ async fn first_start(store: &Store, name: &str) -> anyhow::Result<Option<Demo>> 
     {
         return Ok(None);
     }
-    let new = NewOrganization { name: name.to_owned(), dialect: Dialect::Truthscan, metered: false, credits: DEMO_CREDITS };
+    let new = NewOrganization { name: name.to_owned(), dialect: Dialect::Truthscan, credits: DEMO_CREDITS, ..NewOrganization::default() };
     let organization = store.create_organization(new).await?;
     let (_, key) = store.create_key(organization.id, false).await?;
     Ok(Some(Demo { organization: organization.id, key }))
@@ -230,6 +230,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
     Ok(touchstone_moderation::Settings {
         uploads: config.uploads.clone(),
         batches: config.batches.clone(),
+        accounts: config.accounts.clone(),
         jobs: config.jobs.clone(),
         public_url,
         known_hosts,

@@ -40,8 +40,7 @@ enum Command {
     Detect(DetectArgs),
     /// Bring the database up to date, and nothing else.
     Migrate,
-    /// Organisations, keys and secrets, from the shell.
-    #[command(subcommand)]
+    /// Organisations, members, projects, keys and secrets, from the shell.
     Admin(Admin),
     /// Read the configuration and say whether it holds together.
     CheckConfig {
@@ -112,7 +111,7 @@ fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
     runtime()?.block_on(async {
         match command {
             Command::Serve { roles } => serve(config, roles).await,
-            Command::Admin(command) => admin::run(&config, command).await.map(|answer| touchstone_cli::print(&answer.to_string())),
+            Command::Admin(command) => admin::run(&config, command).await.map(|answer| touchstone_cli::print(&answer)),
             Command::Migrate => admin::migrate(&config).await.map(|answer| touchstone_cli::print(&answer.to_string())),
             Command::Detect(_) | Command::CheckConfig { .. } | Command::Openapi | Command::Bench(_) | Command::DecodeChild { .. } => Ok(()),
         }

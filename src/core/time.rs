@@ -23,6 +23,13 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// The beginning of its UTC day.
+    #[must_use]
+    pub const fn start_of_day(self) -> Self {
+        const DAY: i64 = 86_400_000;
+        Self(self.0.div_euclid(DAY) * DAY)
+    }
+
     /// Whole seconds since the Unix epoch.
     #[must_use]
     pub const fn seconds(self) -> i64 {

@@ -6,6 +6,8 @@ pub mod document;
 pub mod job;
 pub mod lease;
 pub mod ledger_entry;
+pub mod member;
 pub mod organization;
+pub mod project;
 pub mod secret;
 pub mod upload;

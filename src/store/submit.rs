@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, SqlErr, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, SqlErr,
+    sea_query::Expr,
 };
 use sha2::{Digest, Sha256};
 use touchstone_core::{
@@ -45,6 +46,8 @@ pub struct NewDocument {
     pub cost: i64,
     /// A test key submits it.
     pub test: bool,
+    /// Images a UTC day that the organisation's test keys may submit; 0: any number.
+    pub tests_a_day: u64,
     /// For the operator's own support.
     pub email: Option<String>,
     /// For the operator's own statistics.
@@ -67,6 +70,8 @@ pub enum Submitted {
     NoUpload,
     /// The organisation's credits do not cover it.
     NotEnoughCredits,
+    /// The organisation's test keys have submitted as many today as they may.
+    TestsUsedUp,
     /// As many jobs wait as may.
     Busy,
 }
@@ -93,6 +98,9 @@ impl Store {
             return Ok(Submitted::NoUpload);
         }
         let (price, images) = (price(&write, &new).await?, new.work.images());
+        if new.test && !tests_left(&write, &new, images as u64, now).await? {
+            return Ok(Submitted::TestsUsedUp);
+        }
         if balance.reserve(price.taken.saturating_mul(images as i64)).is_none() {
             return Ok(Submitted::NotEnoughCredits);
         }
@@ -198,6 +206,17 @@ async fn take_upload(write: &DatabaseTransaction, new: &NewDocument) -> Result<b
     Ok(taken.rows_affected > 0)
 }
 
+/// Whether so many more images fit into the day. Exact, since the organisation's balance is held.
+async fn tests_left(write: &DatabaseTransaction, new: &NewDocument, images: u64, now: Timestamp) -> Result<bool, StoreError> {
+    if new.tests_a_day == 0 {
+        return Ok(true);
+    }
+    let today = document::Column::CreatedAt.gte(now.start_of_day().0).and(document::Column::Kind.eq(DocumentKind::Image));
+    let tests = document::Column::OrganizationId.eq(new.organization.0).and(document::Column::Test.eq(true));
+    let submitted = document::Entity::find().filter(tests.and(today)).count(write).await?;
+    Ok(submitted.saturating_add(images) <= new.tests_a_day)
+}
+
 /// What one image costs.
 #[derive(Clone, Copy)]
 struct Price {
@@ -214,8 +233,8 @@ async fn price(write: &DatabaseTransaction, new: &NewDocument) -> Result<Price, 
     Ok(Price { units, taken: if organization.metered { 0 } else { units } })
 }
 
-/// Two organisations chose the same id in the same instant; the database let one of them.
-fn is_duplicate(error: &DbErr) -> bool {
+/// Somebody else wrote the same in the same instant, or before; the database lets one of them.
+pub(crate) fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 

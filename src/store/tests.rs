@@ -1,5 +1,6 @@
 //! Every test runs on SQLite and, where `TOUCHSTONE_TEST_POSTGRES` names a server, on PostgreSQL. Each has a database of its own.
 
+mod accounts;
 mod analyses;
 mod batches;
 mod fixture;

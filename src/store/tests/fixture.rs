@@ -6,8 +6,9 @@ use sea_orm::{ColumnTrait, ConnectionTrait, Database, EntityTrait, QueryFilter, 
 use touchstone_core::{
     credit::Credits,
     finding::Stage,
-    ids::{DocumentId, OrganizationId},
+    ids::{DocumentId, OrganizationId, ProjectId},
     job::{Lane, NewJob},
+    key::Limits,
     media::Format,
     organization::Dialect,
     submission::{Options, Profile},
@@ -17,8 +18,8 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError,
-    Submitted, Work, entities::ledger_entry,
+    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewKey, NewOrganization, NewUpload, Settings, Store,
+    StoreError, Submitted, Work, entities::ledger_entry,
 };
 
 const SERVER: &str = "TOUCHSTONE_TEST_POSTGRES";
@@ -73,8 +74,19 @@ impl Fixture {
     }
 
     async fn make(&self, base: i64, boost: i64, metered: bool) -> OrganizationId {
-        let new = NewOrganization { name: "Reef".into(), dialect: Dialect::Truthscan, metered, credits: Credits { base, boost } };
+        let new = NewOrganization {
+            name: "Reef".into(),
+            dialect: Dialect::Truthscan,
+            metered,
+            credits: Credits { base, boost },
+            ..NewOrganization::default()
+        };
         self.store.create_organization(new).await.expect("organization").id
+    }
+
+    /// A key about to be made that nothing confines.
+    pub(super) fn key_of(&self, organization: OrganizationId, project: Option<ProjectId>) -> NewKey {
+        NewKey { organization, project, name: "n".into(), test: false, limits: Limits::default() }
     }
 
     pub(super) async fn upload(&self, organization: OrganizationId) -> String {
@@ -153,6 +165,7 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
         replay_window: MINUTE,
         cost: 1,
         test: false,
+        tests_a_day: 0,
         email: Some("a@example.org".into()),
         user_agent: None,
         work: Work::Image(job(organization, id)),

@@ -115,7 +115,8 @@ impl TestApp {
     pub(crate) async fn client_of(&self, org: Org) -> Client {
         let store = self.store().await;
         let Org { credits, metered, dialect, set } = org;
-        let made = store.create_organization(NewOrganization { name: "Club".into(), dialect, metered, credits }).await.unwrap();
+        let new = NewOrganization { name: "Club".into(), dialect, metered, credits, ..NewOrganization::default() };
+        let made = store.create_organization(new).await.unwrap();
         if !set.is_empty() {
             audit::set_organization(&self.database, made.id.0, set).await;
         }
