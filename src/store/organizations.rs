@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use touchstone_core::{
-    credit::{Credits, Entry},
+    credit::{Balance, Credits, Entry},
     ids::OrganizationId,
     organization::{Dialect, Organization},
     plan::Plan,
@@ -11,7 +11,7 @@ use touchstone_core::{
 
 use crate::{
     Store, StoreError,
-    credits::{Movement, record},
+    credits::{Movement, balance_row, record},
     entities::{balance, organization},
     projects,
 };
@@ -29,7 +29,7 @@ pub struct NewOrganization {
     pub metered: bool,
     /// Who it is at Stripe.
     pub stripe_customer_id: Option<String>,
-    /// What it starts with; granted in the same transaction.
+    /// What it starts with; granted in the same transaction. Base credits stand for the first month's allowance.
     pub credits: Credits,
 }
 
@@ -54,12 +54,14 @@ impl Store {
             plan: Set(new.plan.name().to_owned()),
         };
         organization::Entity::insert(row).exec_without_returning(&*write).await?;
-        let empty = balance::ActiveModel { organization_id: Set(id.0), base: Set(0), boost: Set(0), base_month: Set(0) };
-        balance::Entity::insert(empty).exec_without_returning(&*write).await?;
+        // What it starts with stands for this month's allowance, if its plan has one.
+        let month = if new.credits.base > 0 { now.month() } else { 0 };
+        let from = Balance { left: Credits::default(), month };
+        balance::Entity::insert(balance_row(id, from)).exec_without_returning(&*write).await?;
         projects::insert_default(&write, id, now).await?;
         if new.credits != Credits::default() {
-            let note = Some("to start with");
-            let movement = Movement { entry: Entry::Grant, from: Credits::default(), to: new.credits, units: 0, document: None, note };
+            let (to, note) = (Balance { left: new.credits, month }, Some("to start with"));
+            let movement = Movement { entry: Entry::Grant, from, to, units: 0, document: None, note };
             record(&write, id, movement).await?;
         }
         write.commit().await?;

@@ -8,9 +8,10 @@ use sea_orm::{
 };
 use sha2::{Digest, Sha256};
 use touchstone_core::{
-    credit::{Credits, Entry},
+    credit::{Balance, Entry, Taken},
     ids::{DocumentId, OrganizationId},
     job::NewJob,
+    organization::Organization,
     submission::Options,
     time::Timestamp,
 };
@@ -20,7 +21,7 @@ use crate::{
     credits::{self, Movement, record},
     entities::{
         document::{self, ActiveModel},
-        organization, upload,
+        upload,
     },
     jobs,
 };
@@ -97,10 +98,12 @@ impl Store {
         if !take_upload(&write, &new).await? {
             return Ok(Submitted::NoUpload);
         }
-        let (price, images) = (price(&write, &new).await?, new.work.images());
+        let owner = credits::owner(&write, new.organization).await?;
+        let (price, images) = (price(&owner, &new), new.work.images());
         if new.test && !tests_left(&write, &new, images as u64, now).await? {
             return Ok(Submitted::TestsUsedUp);
         }
+        let balance = credits::renewed(&write, &owner, self.allowance(&owner), balance).await?;
         if balance.reserve(price.taken.saturating_mul(images as i64)).is_none() {
             return Ok(Submitted::NotEnoughCredits);
         }
@@ -129,22 +132,32 @@ struct Till<'a> {
     organization: OrganizationId,
     price: Price,
     /// What is left; known to cover all of it.
-    balance: Credits,
+    balance: Balance,
     now: Timestamp,
 }
 
 impl Till<'_> {
     async fn image(&mut self, document: ActiveModel, id: DocumentId, job: &NewJob) -> Result<(), StoreError> {
         let (left, taken) = self.balance.reserve(self.price.taken).expect("all images together were covered");
-        let charged = (Set(taken.base), Set(taken.boost));
-        let document = ActiveModel { charged_base: charged.0, charged_boost: charged.1, units: Set(self.price.units), ..document };
+        let document = self.charged(document, taken);
         document::Entity::insert(document).exec_without_returning(self.write).await?;
-        if taken != Credits::default() {
+        if taken.credits.total() > 0 {
             let movement = Movement { entry: Entry::Reserve, from: self.balance, to: left, units: 0, document: Some(id), note: None };
             record(self.write, self.organization, movement).await?;
         }
         self.balance = left;
         jobs::insert(self.write, job, self.now).await
+    }
+
+    /// The row of a document that took this.
+    fn charged(&self, document: ActiveModel, taken: Taken) -> ActiveModel {
+        ActiveModel {
+            charged_base: Set(taken.credits.base),
+            charged_boost: Set(taken.credits.boost),
+            units: Set(self.price.units),
+            base_month: Set(taken.month),
+            ..document
+        }
     }
 
     async fn batch(&mut self, document: ActiveModel, id: DocumentId, batch: &NewBatch) -> Result<(), StoreError> {
@@ -226,11 +239,9 @@ struct Price {
     taken: i64,
 }
 
-async fn price(write: &DatabaseTransaction, new: &NewDocument) -> Result<Price, StoreError> {
-    let organization = organization::Entity::find_by_id(new.organization.0).one(write).await?;
-    let organization = organization.ok_or(StoreError::NoOrganization(new.organization))?;
+fn price(owner: &Organization, new: &NewDocument) -> Price {
     let units = if new.test { 0 } else { new.cost };
-    Ok(Price { units, taken: if organization.metered { 0 } else { units } })
+    Price { units, taken: if owner.metered { 0 } else { units } }
 }
 
 /// Somebody else wrote the same in the same instant, or before; the database lets one of them.

@@ -11,6 +11,7 @@ use touchstone_core::{
     key::Limits,
     media::Format,
     organization::Dialect,
+    plan::{Plans, Terms},
     submission::{Options, Profile},
     time::Timestamp,
     verdict::{ImageFacts, Label, ModelName, Verdict},
@@ -18,12 +19,14 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewKey, NewOrganization, NewUpload, Settings, Store,
+    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, Lease, NewDocument, NewKey, NewOrganization, NewUpload, Settings, Store,
     StoreError, Submitted, Work, entities::ledger_entry,
 };
 
 const SERVER: &str = "TOUCHSTONE_TEST_POSTGRES";
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
+/// What the free plan has a month.
+pub(super) const ALLOWANCE: i64 = 6;
 pub(super) const NAME: &str = "judge";
 
 pub(super) struct Fixture {
@@ -60,7 +63,7 @@ impl Fixture {
 
     async fn open(url: String, folder: tempfile::TempDir) -> Self {
         let settings = Settings { url, max_connections: 8, writer_queue: 512, busy_timeout_ms: 10_000 };
-        let store = Store::open(&settings).await.expect("open");
+        let store = Store::open(&settings).await.expect("open").with_plans(plans());
         store.migrate().await.expect("migrate");
         Self { store, settings, folder }
     }
@@ -123,13 +126,30 @@ impl Fixture {
     }
 
     pub(super) async fn finish(&self, job: &ClaimedJob, document: DocumentId) -> Result<bool, StoreError> {
+        self.finish_under(&job.lease, document).await
+    }
+
+    pub(super) async fn finish_under(&self, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
         let finished =
             Finished { verdict: &verdict(), heatmap: AssetStatus::Pending, preview: AssetStatus::Pending, analysis: Analyzed::None };
-        self.store.finish(&job.lease, document, finished).await
+        self.store.finish(lease, document, finished).await
     }
 
     pub(super) async fn credits(&self, organization: OrganizationId) -> Credits {
         self.store.credits(organization).await.expect("credits")
+    }
+
+    /// Everything that is stored becomes a month older.
+    pub(super) async fn month_passes(&self) {
+        for table in ["balance", "document"] {
+            let older = format!("UPDATE {table} SET base_month = base_month - 1 WHERE base_month > 0");
+            self.store.writer().execute_unprepared(&older).await.expect("older");
+        }
+    }
+
+    /// The audit finds nothing.
+    pub(super) async fn sound(&self) {
+        assert_eq!(self.store.audit().await.expect("audit").differences, []);
     }
 
     /// The use that its ledger proves.
@@ -150,6 +170,11 @@ impl Fixture {
         assert_eq!(sum, self.credits(organization).await, "the ledger adds up to the balance");
         rows.into_iter().map(|row| row.entry).collect()
     }
+}
+
+fn plans() -> Plans {
+    let terms = |monthly_credits| Terms { monthly_credits };
+    Plans { free: terms(ALLOWANCE as u32), pro: terms(0), enterprise: terms(0) }
 }
 
 /// Costs one credit and is replayed for a minute.
