@@ -2,6 +2,7 @@
 //!
 //! One file a noun; here is only the list of them.
 
+mod credits;
 mod key;
 mod member;
 mod moment;
@@ -38,6 +39,9 @@ enum Noun {
     /// The parts of an organisation that have keys of their own.
     #[command(subcommand)]
     Project(project::Project),
+    /// Credits and the ledger behind them.
+    #[command(subcommand)]
+    Credits(credits::Credits),
     /// API keys.
     #[command(subcommand)]
     Key(key::Key),
@@ -46,22 +50,28 @@ enum Noun {
     Secret(secret::Secret),
 }
 
-/// Runs one command against the configured database and answers what to print.
+/// Runs one command against the configured database and answers what to print, and the exit code.
 ///
 /// # Errors
 /// When the database fails or what was named does not exist.
-pub async fn run(config: &Config, admin: Admin) -> anyhow::Result<String> {
+pub async fn run(config: &Config, admin: Admin) -> anyhow::Result<(String, u8)> {
     config.make_data_dir()?;
-    let store = Store::open(&config.database).await?;
+    let store = Store::open(&config.database).await?.with_plans(config.plans);
     store.migrate().await?;
     let answer = match admin.noun {
         Noun::Org(command) => org::run(&store, command).await,
         Noun::Member(command) => member::run(&store, command).await,
         Noun::Project(command) => project::run(&store, command).await,
+        Noun::Credits(command) => credits::run(&store, command).await,
         Noun::Key(command) => key::run(&store, command).await,
         Noun::Secret(command) => secret::run(&store, command).await,
-    };
-    answer.map(|answer| print::text(&answer, admin.table))
+    }?;
+    Ok((print::text(&answer, admin.table), u8::from(differs(&answer))))
+}
+
+/// An audit that found something has an answer, and has failed.
+fn differs(answer: &Value) -> bool {
+    answer["differences"].as_array().is_some_and(|found| !found.is_empty())
 }
 
 /// Brings the configured database up to date and answers what was done.

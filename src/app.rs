@@ -75,7 +75,7 @@ impl App {
     pub async fn build(config: Config, roles: BTreeSet<Role>) -> anyhow::Result<Self> {
         config.check_queues()?;
         config.make_data_dir()?;
-        let store = Store::open(&config.database).await.context("the database does not open")?;
+        let store = Store::open(&config.database).await.context("the database does not open")?.with_plans(config.plans);
         let migrated = store.migrate().await.context("the database could not be brought up to date")?;
         if let Some(copy) = &migrated.backup {
             tracing::info!(copy = %copy.display(), "the database was copied aside before it was migrated");

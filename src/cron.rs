@@ -12,6 +12,12 @@ use touchstone_store::Store;
 /// Second, minute, hour, day, month, weekday: ten past every hour.
 const SWEEP_UPLOADS: &str = "0 10 * * * *";
 
+/// Every hour, five seconds late for the sake of clocks that are not quite right: the first one of a month is the one that counts.
+const RESET_ALLOWANCES: &str = "5 0 * * * *";
+
+/// How long a round may take before another node may begin one.
+const ROUND: Duration = Duration::from_secs(600);
+
 /// Runs the clock's work until `stop` is cancelled.
 ///
 /// # Errors
@@ -19,10 +25,17 @@ const SWEEP_UPLOADS: &str = "0 10 * * * *";
 pub async fn run_until(store: Store, road: Road, stop: CancellationToken) -> anyhow::Result<()> {
     let mut scheduler = JobScheduler::new().await?;
     let name = Arc::new(crate::worker::node_name());
+    let (resets, node) = (store.clone(), name.clone());
     scheduler
         .add(Job::new_async(SWEEP_UPLOADS, move |_, _| {
             let (store, road, name) = (store.clone(), road.clone(), name.clone());
             Box::pin(async move { sweep_uploads(&store, &road, &name).await })
+        })?)
+        .await?;
+    scheduler
+        .add(Job::new_async(RESET_ALLOWANCES, move |_, _| {
+            let (store, name) = (resets.clone(), node.clone());
+            Box::pin(async move { reset_allowances(&store, &name).await })
         })?)
         .await?;
     scheduler.start().await?;
@@ -32,7 +45,7 @@ pub async fn run_until(store: Store, road: Road, stop: CancellationToken) -> any
 }
 
 async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
-    let swept = match store.take_lease("sweep_uploads", node, Duration::from_secs(600)).await {
+    let swept = match store.take_lease("sweep_uploads", node, ROUND).await {
         Ok(false) => return,
         Ok(true) => road.sweep_uploads().await,
         Err(error) => Err(error.into()),
@@ -40,5 +53,18 @@ async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
     match swept {
         Ok(gone) => tracing::info!(gone, "uploads that nobody submitted were deleted"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of uploads failed; the next one tries again"),
+    }
+}
+
+async fn reset_allowances(store: &Store, node: &str) {
+    let reset = match store.take_lease("reset_allowances", node, ROUND).await {
+        Ok(false) => return,
+        Ok(true) => store.reset_allowances().await,
+        Err(error) => Err(error),
+    };
+    match reset {
+        Ok(0) => {}
+        Ok(organizations) => tracing::info!(organizations, "a month has begun: base credits are the plan's again"),
+        Err(error) => tracing::error!(%error, "monthly credits could not all be reset; the next round tries again"),
     }
 }

@@ -18,18 +18,6 @@ pub(super) enum Org {
     Create(CreateOrg),
     /// Change how an organisation is served. What is not named stays.
     Set(SetOrg),
-    /// Give an organisation credits.
-    Grant {
-        /// The organisation's id.
-        #[arg(long)]
-        id: OrganizationId,
-        /// How many.
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
-        credits: i64,
-        /// Why, for the ledger.
-        #[arg(long)]
-        note: Option<String>,
-    },
     /// List every organisation.
     List,
 }
@@ -100,10 +88,6 @@ pub(super) async fn run(store: &Store, command: Org) -> anyhow::Result<Value> {
     match command {
         Org::Create(new) => create(store, new).await,
         Org::Set(changes) => set(store, changes).await,
-        Org::Grant { id, credits, note } => {
-            let left = store.grant(id, Credits { base: 0, boost: credits }, note.as_deref()).await?;
-            Ok(json!({ "organization_id": id, "granted": credits, "credits": left.total() }))
-        }
         Org::List => list(store).await,
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use touchstone_core::ids::{KeyId, MemberId, OrganizationId, ProjectId};
+use touchstone_core::{
+    credit::Credits,
+    ids::{KeyId, MemberId, OrganizationId, ProjectId},
+};
 
 /// Why the state could not be read or changed. When it is returned, nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +44,9 @@ pub enum StoreError {
     /// No organisation has this id.
     #[error("no organisation has the id {0}")]
     NoOrganization(OrganizationId),
+    /// A correction would leave less than nothing of one kind of credits.
+    #[error("there are only {} base and {} boost credits to take from", .0.base, .0.boost)]
+    BelowNothing(Credits),
     /// What the rules of accounts refuse.
     #[error(transparent)]
     Account(#[from] AccountError),

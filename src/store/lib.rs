@@ -4,6 +4,7 @@
 //! document never exists without its job. No HTTP, no pipeline, no platform. Moments are BIGINT milliseconds, UTC.
 
 mod analyses;
+mod audit;
 mod batches;
 mod claim;
 mod credits;
@@ -14,6 +15,8 @@ mod error;
 mod jobs;
 mod keys;
 mod leases;
+mod ledger;
+mod measure;
 mod members;
 mod migrate;
 mod organizations;
@@ -30,12 +33,14 @@ mod uploads;
 mod tests;
 
 pub use analyses::{AnalysisRecord, AnalysisStatus, Analyzed};
+pub use audit::{Audit, Difference};
 pub use batches::{BatchRecord, Member, NewBatch, NewMember, Work};
 pub use claim::{Claim, ClaimedJob};
 pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Settlement};
 pub use error::{AccountError, StoreError};
 pub use jobs::Lease;
 pub use keys::{NewKey, Presented};
+pub use ledger::{LedgerRow, Refunded};
 pub use migrate::Migrated;
 pub use organizations::NewOrganization;
 pub use projects::Project;

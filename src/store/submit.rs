@@ -8,9 +8,10 @@ use sea_orm::{
 };
 use sha2::{Digest, Sha256};
 use touchstone_core::{
-    credit::{Credits, Entry},
+    credit::{Balance, Entry, Taken},
     ids::{DocumentId, OrganizationId},
     job::NewJob,
+    organization::Organization,
     submission::Options,
     time::Timestamp,
 };
@@ -20,7 +21,7 @@ use crate::{
     credits::{self, Movement, record},
     entities::{
         document::{self, ActiveModel},
-        organization, upload,
+        upload,
     },
     jobs,
 };
@@ -42,7 +43,7 @@ pub struct NewDocument {
     pub options: Options,
     /// For this long the same submission is answered with the same document (row T17).
     pub replay_window: Duration,
-    /// Credits it costs. Nothing is taken from a metered organisation or for a test key.
+    /// Credits that an image costs. From a metered organisation nothing is taken, it is counted; a test key's costs nothing.
     pub cost: i64,
     /// A test key submits it.
     pub test: bool,
@@ -97,11 +98,13 @@ impl Store {
         if !take_upload(&write, &new).await? {
             return Ok(Submitted::NoUpload);
         }
-        let (price, images) = (price(&write, &new).await?, new.work.images());
+        let owner = credits::owner(&write, new.organization).await?;
+        let (price, images) = (price(&owner, &new), new.work.images());
         if new.test && !tests_left(&write, &new, images as u64, now).await? {
             return Ok(Submitted::TestsUsedUp);
         }
-        if balance.reserve(price.saturating_mul(images as i64)).is_none() {
+        let balance = credits::renewed(&write, &owner, self.allowance(&owner), balance).await?;
+        if balance.reserve(price.taken.saturating_mul(images as i64)).is_none() {
             return Ok(Submitted::NotEnoughCredits);
         }
         if jobs::is_full(&write, new.work.queue(), images, max_backlog).await? {
@@ -127,23 +130,34 @@ impl Store {
 struct Till<'a> {
     write: &'a DatabaseTransaction,
     organization: OrganizationId,
-    price: i64,
+    price: Price,
     /// What is left; known to cover all of it.
-    balance: Credits,
+    balance: Balance,
     now: Timestamp,
 }
 
 impl Till<'_> {
     async fn image(&mut self, document: ActiveModel, id: DocumentId, job: &NewJob) -> Result<(), StoreError> {
-        let (left, taken) = self.balance.reserve(self.price).expect("all images together were covered");
-        let document = ActiveModel { charged_base: Set(taken.base), charged_boost: Set(taken.boost), ..document };
+        let (left, taken) = self.balance.reserve(self.price.taken).expect("all images together were covered");
+        let document = self.charged(document, taken);
         document::Entity::insert(document).exec_without_returning(self.write).await?;
-        if taken != Credits::default() {
-            let movement = Movement { entry: Entry::Reserve, from: self.balance, to: left, document: Some(id), note: None };
+        if taken.credits.total() > 0 {
+            let movement = Movement { entry: Entry::Reserve, from: self.balance, to: left, units: 0, document: Some(id), note: None };
             record(self.write, self.organization, movement).await?;
         }
         self.balance = left;
         jobs::insert(self.write, job, self.now).await
+    }
+
+    /// The row of a document that took this.
+    fn charged(&self, document: ActiveModel, taken: Taken) -> ActiveModel {
+        ActiveModel {
+            charged_base: Set(taken.credits.base),
+            charged_boost: Set(taken.credits.boost),
+            units: Set(self.price.units),
+            base_month: Set(taken.month),
+            ..document
+        }
     }
 
     async fn batch(&mut self, document: ActiveModel, id: DocumentId, batch: &NewBatch) -> Result<(), StoreError> {
@@ -216,10 +230,18 @@ async fn tests_left(write: &DatabaseTransaction, new: &NewDocument, images: u64,
     Ok(submitted.saturating_add(images) <= new.tests_a_day)
 }
 
-async fn price(write: &DatabaseTransaction, new: &NewDocument) -> Result<i64, StoreError> {
-    let organization = organization::Entity::find_by_id(new.organization.0).one(write).await?;
-    let organization = organization.ok_or(StoreError::NoOrganization(new.organization))?;
-    Ok(if new.test || organization.metered { 0 } else { new.cost })
+/// What one image costs.
+#[derive(Clone, Copy)]
+struct Price {
+    /// Its worth, which a verdict will prove.
+    units: i64,
+    /// What is taken from the balance now.
+    taken: i64,
+}
+
+fn price(owner: &Organization, new: &NewDocument) -> Price {
+    let units = if new.test { 0 } else { new.cost };
+    Price { units, taken: if owner.metered { 0 } else { units } }
 }
 
 /// Somebody else wrote the same in the same instant, or before; the database lets one of them.
@@ -254,6 +276,8 @@ fn row(new: &NewDocument, options: String, fingerprint: String, now: Timestamp) 
         analysis_until: Set(None),
         charged_base: Set(0),
         charged_boost: Set(0),
+        units: Set(0),
+        base_month: Set(0),
         settlement: Set(Settlement::Reserved),
         created_at: Set(now.0),
         finished_at: Set(None),

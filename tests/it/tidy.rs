@@ -17,7 +17,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("src/blobs", &["core"]),
     ("src/moderation", &["core", "pipeline", "net", "store", "blobs"]),
     ("src/web", &["core", "moderation"]),
-    ("src/cli", &["core", "pipeline"]),
+    ("src/cli", &["core", "pipeline", "store"]),
 ];
 
 /// Who may hold a library that draws the outside in; everybody else must do without.

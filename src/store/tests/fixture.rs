@@ -2,7 +2,7 @@
 
 use std::{io::Write, time::Duration};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, Database, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, Database, EntityTrait, QueryFilter, QueryOrder};
 use touchstone_core::{
     credit::Credits,
     finding::Stage,
@@ -11,6 +11,7 @@ use touchstone_core::{
     key::Limits,
     media::Format,
     organization::Dialect,
+    plan::{Plans, Terms},
     submission::{Options, Profile},
     time::Timestamp,
     verdict::{ImageFacts, Label, ModelName, Verdict},
@@ -18,12 +19,14 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewKey, NewOrganization, NewUpload, Settings, Store,
+    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, Lease, NewDocument, NewKey, NewOrganization, NewUpload, Settings, Store,
     StoreError, Submitted, Work, entities::ledger_entry,
 };
 
 const SERVER: &str = "TOUCHSTONE_TEST_POSTGRES";
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
+/// What the free plan has a month.
+pub(super) const ALLOWANCE: i64 = 6;
 pub(super) const NAME: &str = "judge";
 
 pub(super) struct Fixture {
@@ -60,7 +63,7 @@ impl Fixture {
 
     async fn open(url: String, folder: tempfile::TempDir) -> Self {
         let settings = Settings { url, max_connections: 8, writer_queue: 512, busy_timeout_ms: 10_000 };
-        let store = Store::open(&settings).await.expect("open");
+        let store = Store::open(&settings).await.expect("open").with_plans(plans());
         store.migrate().await.expect("migrate");
         Self { store, settings, folder }
     }
@@ -123,23 +126,55 @@ impl Fixture {
     }
 
     pub(super) async fn finish(&self, job: &ClaimedJob, document: DocumentId) -> Result<bool, StoreError> {
+        self.finish_under(&job.lease, document).await
+    }
+
+    pub(super) async fn finish_under(&self, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
         let finished =
             Finished { verdict: &verdict(), heatmap: AssetStatus::Pending, preview: AssetStatus::Pending, analysis: Analyzed::None };
-        self.store.finish(&job.lease, document, finished).await
+        self.store.finish(lease, document, finished).await
     }
 
     pub(super) async fn credits(&self, organization: OrganizationId) -> Credits {
         self.store.credits(organization).await.expect("credits")
     }
 
+    /// Everything that is stored becomes a month older.
+    pub(super) async fn month_passes(&self) {
+        for table in ["balance", "document"] {
+            let older = format!("UPDATE {table} SET base_month = base_month - 1 WHERE base_month > 0");
+            self.store.writer().execute_unprepared(&older).await.expect("older");
+        }
+    }
+
+    /// The audit finds nothing.
+    pub(super) async fn sound(&self) {
+        assert_eq!(self.store.audit().await.expect("audit").differences, []);
+    }
+
+    /// The use that its ledger proves.
+    pub(super) async fn units(&self, organization: OrganizationId) -> i64 {
+        self.rows(organization).await.iter().map(|row| row.units).sum()
+    }
+
+    /// Its ledger, oldest first.
+    pub(super) async fn rows(&self, organization: OrganizationId) -> Vec<ledger_entry::Model> {
+        let of_it = ledger_entry::Entity::find().filter(ledger_entry::Column::OrganizationId.eq(organization.0));
+        of_it.order_by_asc(ledger_entry::Column::Id).all(self.store.reader()).await.expect("ledger")
+    }
+
     /// The names of the ledger's entries in order, after checking that they add up to the balance.
     pub(super) async fn ledger(&self, organization: OrganizationId) -> Vec<String> {
-        let of_it = ledger_entry::Column::OrganizationId.eq(organization.0);
-        let rows = ledger_entry::Entity::find().filter(of_it).all(self.store.reader()).await.expect("ledger");
+        let rows = self.rows(organization).await;
         let sum = Credits { base: rows.iter().map(|row| row.base).sum(), boost: rows.iter().map(|row| row.boost).sum() };
         assert_eq!(sum, self.credits(organization).await, "the ledger adds up to the balance");
         rows.into_iter().map(|row| row.entry).collect()
     }
+}
+
+fn plans() -> Plans {
+    let terms = |monthly_credits| Terms { monthly_credits };
+    Plans { free: terms(ALLOWANCE as u32), pro: terms(0), enterprise: terms(0) }
 }
 
 /// Costs one credit and is replayed for a minute.

@@ -1,5 +1,9 @@
 //! Credits: never below nothing, never twice, and always explained by the ledger.
 
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use tokio::time::timeout;
 use touchstone_core::{credit::Credits, ids::OrganizationId};
 
 use super::{
@@ -13,9 +17,21 @@ on_every_database!(
     fifty_credits_pay_for_fifty_of_two_hundred_submissions_at_once,
     a_verdict_spends_the_credit_once,
     a_failure_gives_back_what_was_taken_once,
+    work_that_is_cut_off_anywhere_is_whole_or_not_there,
     metered_organisations_and_test_keys_pay_nothing,
     a_grant_adds_up_and_an_unknown_organisation_is_told,
 );
+
+// B2: money survives a power cut. Read from the connection that writes.
+#[tokio::test]
+async fn every_commit_on_sqlite_reaches_the_disk() {
+    let f = Fixture::sqlite().await;
+    for (pragma, expected) in [("synchronous", 2), ("foreign_keys", 1)] {
+        let read = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA {pragma}"));
+        let row = f.store.writer().query_one_raw(read).await.expect("answers").expect("one row");
+        assert_eq!(row.try_get_by_index::<i32>(0).expect("a number"), expected, "{pragma}");
+    }
+}
 
 async fn fifty_credits_pay_for_fifty_of_two_hundred_submissions_at_once(f: Fixture) {
     let organization = f.organization(30, 20).await;
@@ -74,13 +90,34 @@ async fn a_failure_gives_back_what_was_taken_once(f: Fixture) {
     assert_eq!(record.error_message.as_deref(), Some("not an image"));
 }
 
+/// Rounds of cutting off, each a little later.
+const CUTS: u64 = 60;
+
+// B2: as when the client hangs up, or the process is told to stop.
+async fn work_that_is_cut_off_anywhere_is_whole_or_not_there(f: Fixture) {
+    let organization = f.organization(10, CUTS as i64 - 10).await;
+    for cut in (0..CUTS).map(|round| Duration::from_micros(round * round)) {
+        let mut new = document(organization, &f.upload(organization).await);
+        new.explicit = true;
+        let id = new.id;
+        drop(timeout(cut, f.store.submit(new.clone(), 100)).await);
+        assert!(matches!(f.submit(new).await, Submitted::Created(made) | Submitted::Replayed(made) if made == id));
+        let job = f.claim_one().await;
+        drop(timeout(cut, f.finish(&job, id)).await);
+        assert!(f.finish(&job, id).await.expect("finish") && f.store.complete(&job.lease).await.expect("complete"));
+    }
+    assert_eq!((f.credits(organization).await, f.units(organization).await), (Credits::default(), CUTS as i64));
+    assert_eq!(f.ledger(organization).await.len(), 1 + 2 * CUTS as usize);
+    f.sound().await;
+}
+
 async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {
     let metered = f.metered().await;
     let id = f.submitted(metered).await;
     let job = f.claim_one().await;
     let finished = Finished { verdict: &verdict(), heatmap: AssetStatus::None, preview: AssetStatus::None, analysis: Analyzed::None };
     assert!(f.store.finish(&job.lease, id, finished).await.expect("finish"));
-    assert!(f.ledger(metered).await.is_empty());
+    assert_eq!((f.ledger(metered).await, f.units(metered).await), (vec!["settle".to_owned()], 1), "counted, and nothing is moved");
 
     let broke = f.organization(0, 0).await;
     let mut new = document(broke, &f.upload(broke).await);
@@ -88,6 +125,9 @@ async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {
     let id = new.id;
     assert_eq!(f.submit(new).await, Submitted::Created(id));
     assert!(f.store.document(id).await.expect("document").expect("there").test);
+    let job = f.claim_one().await;
+    assert!(f.finish(&job, id).await.expect("finish"));
+    assert!(f.ledger(broke).await.is_empty(), "a test key is not even counted");
 }
 
 async fn a_grant_adds_up_and_an_unknown_organisation_is_told(f: Fixture) {

@@ -127,7 +127,7 @@ impl TestApp {
 
     /// A handle of its own on the server's database.
     pub(crate) async fn store(&self) -> Store {
-        Store::open(&self.config.database).await.unwrap()
+        Store::open(&self.config.database).await.unwrap().with_plans(self.config.plans)
     }
 
     /// What signs this server's links.
