@@ -12,6 +12,7 @@ mod m20261121_000004_secrets;
 mod m20261121_000005_batches;
 mod m20261121_000006_analysis;
 mod m20261121_000007_profiles;
+mod m20261121_000009_ledger;
 
 /// The list of all migrations.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_batches::Migration),
             Box::new(m20261121_000006_analysis::Migration),
             Box::new(m20261121_000007_profiles::Migration),
+            Box::new(m20261121_000009_ledger::Migration),
         ]
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Movement<'a> {
     pub(crate) entry: Entry,
     pub(crate) from: Credits,
     pub(crate) to: Credits,
+    /// Credits' worth of use that this proves; negative where it takes some back.
+    pub(crate) units: i64,
     pub(crate) document: Option<DocumentId>,
     pub(crate) note: Option<&'a str>,
 }
@@ -32,7 +34,7 @@ impl Store {
         let write = self.write().await?;
         let from = locked(&write, organization).await?;
         let to = from.release(credits);
-        record(&write, organization, Movement { entry: Entry::Grant, from, to, document: None, note }).await?;
+        record(&write, organization, Movement { entry: Entry::Grant, from, to, units: 0, document: None, note }).await?;
         write.commit().await?;
         Ok(to)
     }
@@ -69,9 +71,10 @@ pub(crate) async fn record(
     organization: OrganizationId,
     movement: Movement<'_>,
 ) -> Result<(), StoreError> {
-    let Movement { entry, from, to, document, note } = movement;
+    let Movement { entry, from, to, units, document, note } = movement;
     if from != to {
-        let row = balance::ActiveModel { organization_id: Set(organization.0), base: Set(to.base), boost: Set(to.boost) };
+        let row =
+            balance::ActiveModel { organization_id: Set(organization.0), base: Set(to.base), boost: Set(to.boost), ..Default::default() };
         row.update(transaction).await?;
     }
     let row = ledger_entry::ActiveModel {
@@ -79,6 +82,7 @@ pub(crate) async fn record(
         entry: Set(entry.name().to_owned()),
         base: Set(to.base - from.base),
         boost: Set(to.boost - from.boost),
+        units: Set(units),
         document_id: Set(document.map(|id| id.0)),
         note: Set(note.map(str::to_owned)),
         created_at: Set(Timestamp::now().0),

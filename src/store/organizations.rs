@@ -47,11 +47,12 @@ impl Store {
             created_at: Set(Timestamp::now().0),
         };
         organization::Entity::insert(row).exec_without_returning(&*write).await?;
-        let empty = balance::ActiveModel { organization_id: Set(id.0), base: Set(0), boost: Set(0) };
+        let empty = balance::ActiveModel { organization_id: Set(id.0), base: Set(0), boost: Set(0), base_month: Set(0) };
         balance::Entity::insert(empty).exec_without_returning(&*write).await?;
         if new.credits != Credits::default() {
             let note = Some("to start with");
-            record(&write, id, Movement { entry: Entry::Grant, from: Credits::default(), to: new.credits, document: None, note }).await?;
+            let movement = Movement { entry: Entry::Grant, from: Credits::default(), to: new.credits, units: 0, document: None, note };
+            record(&write, id, movement).await?;
         }
         write.commit().await?;
         let (name, dialect, metered) = (new.name, new.dialect, new.metered);

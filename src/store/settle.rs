@@ -217,22 +217,25 @@ async fn fail_pictures(write: &DatabaseTransaction, document: DocumentId) -> Res
     Ok(())
 }
 
-/// The reservation is spent. The row in the ledger moves nothing; it says when.
+/// The reservation is spent. The row in the ledger moves nothing; it says when, and proves the use: of metered organisations too.
 async fn settle(write: &DatabaseTransaction, row: &Model) -> Result<(), StoreError> {
-    move_charge(write, row, Entry::Settle, Credits::default()).await
+    if row.units == 0 {
+        return Ok(());
+    }
+    move_charge(write, row, Entry::Settle, Credits::default(), row.units).await
 }
 
 /// The reservation goes back, base to base and boost to boost.
 async fn release(write: &DatabaseTransaction, row: &Model) -> Result<(), StoreError> {
-    move_charge(write, row, Entry::Release, charged(row)).await
-}
-
-async fn move_charge(write: &DatabaseTransaction, row: &Model, entry: Entry, back: Credits) -> Result<(), StoreError> {
     if charged(row) == Credits::default() {
         return Ok(());
     }
+    move_charge(write, row, Entry::Release, charged(row), 0).await
+}
+
+async fn move_charge(write: &DatabaseTransaction, row: &Model, entry: Entry, back: Credits, units: i64) -> Result<(), StoreError> {
     let organization = OrganizationId(row.organization_id);
     let from = credits::locked(write, organization).await?;
-    let movement = Movement { entry, from, to: from.release(back), document: Some(DocumentId(row.id)), note: None };
+    let movement = Movement { entry, from, to: from.release(back), units, document: Some(DocumentId(row.id)), note: None };
     record(write, organization, movement).await
 }

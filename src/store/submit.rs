@@ -41,7 +41,7 @@ pub struct NewDocument {
     pub options: Options,
     /// For this long the same submission is answered with the same document (row T17).
     pub replay_window: Duration,
-    /// Credits it costs. Nothing is taken from a metered organisation or for a test key.
+    /// Credits that an image costs. From a metered organisation nothing is taken, it is counted; a test key's costs nothing.
     pub cost: i64,
     /// A test key submits it.
     pub test: bool,
@@ -93,7 +93,7 @@ impl Store {
             return Ok(Submitted::NoUpload);
         }
         let (price, images) = (price(&write, &new).await?, new.work.images());
-        if balance.reserve(price.saturating_mul(images as i64)).is_none() {
+        if balance.reserve(price.taken.saturating_mul(images as i64)).is_none() {
             return Ok(Submitted::NotEnoughCredits);
         }
         if jobs::is_full(&write, new.work.queue(), images, max_backlog).await? {
@@ -119,7 +119,7 @@ impl Store {
 struct Till<'a> {
     write: &'a DatabaseTransaction,
     organization: OrganizationId,
-    price: i64,
+    price: Price,
     /// What is left; known to cover all of it.
     balance: Credits,
     now: Timestamp,
@@ -127,11 +127,12 @@ struct Till<'a> {
 
 impl Till<'_> {
     async fn image(&mut self, document: ActiveModel, id: DocumentId, job: &NewJob) -> Result<(), StoreError> {
-        let (left, taken) = self.balance.reserve(self.price).expect("all images together were covered");
-        let document = ActiveModel { charged_base: Set(taken.base), charged_boost: Set(taken.boost), ..document };
+        let (left, taken) = self.balance.reserve(self.price.taken).expect("all images together were covered");
+        let charged = (Set(taken.base), Set(taken.boost));
+        let document = ActiveModel { charged_base: charged.0, charged_boost: charged.1, units: Set(self.price.units), ..document };
         document::Entity::insert(document).exec_without_returning(self.write).await?;
         if taken != Credits::default() {
-            let movement = Movement { entry: Entry::Reserve, from: self.balance, to: left, document: Some(id), note: None };
+            let movement = Movement { entry: Entry::Reserve, from: self.balance, to: left, units: 0, document: Some(id), note: None };
             record(self.write, self.organization, movement).await?;
         }
         self.balance = left;
@@ -197,10 +198,20 @@ async fn take_upload(write: &DatabaseTransaction, new: &NewDocument) -> Result<b
     Ok(taken.rows_affected > 0)
 }
 
-async fn price(write: &DatabaseTransaction, new: &NewDocument) -> Result<i64, StoreError> {
+/// What one image costs.
+#[derive(Clone, Copy)]
+struct Price {
+    /// Its worth, which a verdict will prove.
+    units: i64,
+    /// What is taken from the balance now.
+    taken: i64,
+}
+
+async fn price(write: &DatabaseTransaction, new: &NewDocument) -> Result<Price, StoreError> {
     let organization = organization::Entity::find_by_id(new.organization.0).one(write).await?;
     let organization = organization.ok_or(StoreError::NoOrganization(new.organization))?;
-    Ok(if new.test || organization.metered { 0 } else { new.cost })
+    let units = if new.test { 0 } else { new.cost };
+    Ok(Price { units, taken: if organization.metered { 0 } else { units } })
 }
 
 /// Two organisations chose the same id in the same instant; the database let one of them.
@@ -235,6 +246,8 @@ fn row(new: &NewDocument, options: String, fingerprint: String, now: Timestamp) 
         analysis_until: Set(None),
         charged_base: Set(0),
         charged_boost: Set(0),
+        units: Set(0),
+        base_month: Set(0),
         settlement: Set(Settlement::Reserved),
         created_at: Set(now.0),
         finished_at: Set(None),

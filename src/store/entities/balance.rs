@@ -9,6 +9,8 @@ pub struct Model {
     pub organization_id: Uuid,
     pub base: i64,
     pub boost: i64,
+    /// The month whose allowance `base` is (UTC, see `Timestamp::month`); 0: of none yet.
+    pub base_month: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -32,6 +32,10 @@ pub struct Model {
     pub analysis_until: Option<i64>,
     pub charged_base: i64,
     pub charged_boost: i64,
+    /// Credits' worth of use, metered or not; 0 for a test key.
+    pub units: i64,
+    /// The month of the allowance that `charged_base` was taken from, as `balance.base_month` was.
+    pub base_month: i64,
     pub settlement: Settlement,
     pub created_at: i64,
     pub finished_at: Option<i64>,

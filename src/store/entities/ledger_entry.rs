@@ -11,6 +11,8 @@ pub struct Model {
     pub entry: String,
     pub base: i64,
     pub boost: i64,
+    /// Credits' worth of use that this row proves; negative where a refund takes it back.
+    pub units: i64,
     pub document_id: Option<Uuid>,
     pub note: Option<String>,
     pub created_at: i64,

@@ -2,7 +2,7 @@
 
 use std::{io::Write, time::Duration};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, Database, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, Database, EntityTrait, QueryFilter, QueryOrder};
 use touchstone_core::{
     credit::Credits,
     finding::Stage,
@@ -120,10 +120,20 @@ impl Fixture {
         self.store.credits(organization).await.expect("credits")
     }
 
+    /// The use that its ledger proves.
+    pub(super) async fn units(&self, organization: OrganizationId) -> i64 {
+        self.rows(organization).await.iter().map(|row| row.units).sum()
+    }
+
+    /// Its ledger, oldest first.
+    pub(super) async fn rows(&self, organization: OrganizationId) -> Vec<ledger_entry::Model> {
+        let of_it = ledger_entry::Entity::find().filter(ledger_entry::Column::OrganizationId.eq(organization.0));
+        of_it.order_by_asc(ledger_entry::Column::Id).all(self.store.reader()).await.expect("ledger")
+    }
+
     /// The names of the ledger's entries in order, after checking that they add up to the balance.
     pub(super) async fn ledger(&self, organization: OrganizationId) -> Vec<String> {
-        let of_it = ledger_entry::Column::OrganizationId.eq(organization.0);
-        let rows = ledger_entry::Entity::find().filter(of_it).all(self.store.reader()).await.expect("ledger");
+        let rows = self.rows(organization).await;
         let sum = Credits { base: rows.iter().map(|row| row.base).sum(), boost: rows.iter().map(|row| row.boost).sum() };
         assert_eq!(sum, self.credits(organization).await, "the ledger adds up to the balance");
         rows.into_iter().map(|row| row.entry).collect()

@@ -80,7 +80,7 @@ async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {
     let job = f.claim_one().await;
     let finished = Finished { verdict: &verdict(), heatmap: AssetStatus::None, preview: AssetStatus::None, analysis: Analyzed::None };
     assert!(f.store.finish(&job.lease, id, finished).await.expect("finish"));
-    assert!(f.ledger(metered).await.is_empty());
+    assert_eq!((f.ledger(metered).await, f.units(metered).await), (vec!["settle".to_owned()], 1), "counted, and nothing is moved");
 
     let broke = f.organization(0, 0).await;
     let mut new = document(broke, &f.upload(broke).await);
@@ -88,6 +88,9 @@ async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {
     let id = new.id;
     assert_eq!(f.submit(new).await, Submitted::Created(id));
     assert!(f.store.document(id).await.expect("document").expect("there").test);
+    let job = f.claim_one().await;
+    assert!(f.finish(&job, id).await.expect("finish"));
+    assert!(f.ledger(broke).await.is_empty(), "a test key is not even counted");
 }
 
 async fn a_grant_adds_up_and_an_unknown_organisation_is_told(f: Fixture) {
