@@ -6,6 +6,8 @@ pub mod document;
 pub mod job;
 pub mod lease;
 pub mod ledger_entry;
+pub mod meter_event;
 pub mod organization;
 pub mod secret;
 pub mod upload;
+pub mod usage_sync;

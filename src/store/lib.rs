@@ -11,9 +11,11 @@ mod documents;
 #[expect(unreachable_pub, reason = "the derive macros demand that entities be public; the module is not")]
 mod entities;
 mod error;
+mod freeze;
 mod jobs;
 mod keys;
 mod leases;
+mod meter_events;
 mod migrate;
 mod organizations;
 mod secrets;
@@ -23,6 +25,7 @@ mod store;
 mod submit;
 mod turns;
 mod uploads;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -32,7 +35,9 @@ pub use batches::{BatchRecord, Member, NewBatch, NewMember, Work};
 pub use claim::{Claim, ClaimedJob};
 pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Settlement};
 pub use error::StoreError;
+pub use freeze::{Freeze, Frozen, SyncEnd, UsageSync};
 pub use jobs::Lease;
+pub use meter_events::{AttemptEnd, Decision, MeterEvent, MeterEventState};
 pub use migrate::Migrated;
 pub use organizations::NewOrganization;
 pub use secrets::Secret;
@@ -41,3 +46,4 @@ pub use settle::{Drawn, Finished};
 pub use store::Store;
 pub use submit::{NewDocument, Submitted};
 pub use uploads::{Issued, NewUpload, Upload, UploadState};
+pub use usage::{Billed, DayUsage};
