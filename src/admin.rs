@@ -5,6 +5,7 @@
 mod key;
 mod org;
 mod secret;
+mod usage;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -24,6 +25,9 @@ pub enum Admin {
     /// The keys that sign links.
     #[command(subcommand)]
     Secret(secret::Secret),
+    /// What was used, and its way to Stripe.
+    #[command(subcommand)]
+    Usage(usage::Usage),
 }
 
 /// Runs one command against the configured database and answers what to print.
@@ -38,6 +42,7 @@ pub async fn run(config: &Config, command: Admin) -> anyhow::Result<Value> {
         Admin::Org(command) => org::run(&store, command).await,
         Admin::Key(command) => key::run(&store, command).await,
         Admin::Secret(command) => secret::run(&store, command).await,
+        Admin::Usage(command) => usage::run(config, &store, command).await,
     }
 }
 

@@ -6,25 +6,37 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
+use touchstone_billing::{Billing, Period, SyncRequest};
+use touchstone_core::{day::Day, time::Timestamp};
 use touchstone_moderation::Road;
 use touchstone_store::Store;
 
 /// Second, minute, hour, day, month, weekday: ten past every hour.
 const SWEEP_UPLOADS: &str = "0 10 * * * *";
 
+/// Twenty past midnight: the day before is over everywhere, and its last documents are judged.
+const SYNC_USAGE: &str = "0 20 0 * * *";
+
 /// Runs the clock's work until `stop` is cancelled.
 ///
 /// # Errors
 /// When the scheduler does not start.
-pub async fn run_until(store: Store, road: Road, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run_until(store: Store, road: Road, billing: Billing, stop: CancellationToken) -> anyhow::Result<()> {
     let mut scheduler = JobScheduler::new().await?;
     let name = Arc::new(crate::worker::node_name());
-    scheduler
-        .add(Job::new_async(SWEEP_UPLOADS, move |_, _| {
+    let sweep = {
+        let (store, name) = (store.clone(), name.clone());
+        Job::new_async(SWEEP_UPLOADS, move |_, _| {
             let (store, road, name) = (store.clone(), road.clone(), name.clone());
             Box::pin(async move { sweep_uploads(&store, &road, &name).await })
-        })?)
-        .await?;
+        })?
+    };
+    scheduler.add(sweep).await?;
+    let sync = Job::new_async(SYNC_USAGE, move |_, _| {
+        let (store, billing, name) = (store.clone(), billing.clone(), name.clone());
+        Box::pin(async move { sync_usage(&store, &billing, &name).await })
+    })?;
+    scheduler.add(sync).await?;
     scheduler.start().await?;
     stop.cancelled().await;
     scheduler.shutdown().await?;
@@ -40,5 +52,29 @@ async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
     match swept {
         Ok(gone) => tracing::info!(gone, "uploads that nobody submitted were deleted"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of uploads failed; the next one tries again"),
+    }
+}
+
+/// Sends the use of every full day that Stripe still takes. What fails is tried again the next day, for five weeks.
+async fn sync_usage(store: &Store, billing: &Billing, node: &str) {
+    if !billing.sends() {
+        return;
+    }
+    let billed = match store.take_lease("sync_usage", node, Duration::from_secs(600)).await {
+        Ok(false) => return,
+        Ok(true) => billing.billed().await.map_err(anyhow::Error::from),
+        Err(error) => Err(error.into()),
+    };
+    let billed = billed.unwrap_or_else(|error| {
+        tracing::error!(error = format!("{error:#}"), "usage could not be sent; the next day tries again");
+        Vec::new()
+    });
+    let Period { first, last } = Period::round(Day::of(Timestamp::now()));
+    for organization in billed {
+        let organization = organization.organization;
+        match billing.sync(SyncRequest { organization, first, last, idempotency_id: None }).await {
+            Ok(report) => tracing::info!(%organization, sent = report.value_sent_to_stripe, message = report.message, "usage was sent"),
+            Err(refusal) => tracing::error!(%organization, %refusal, "usage could not be sent; the next day tries again"),
+        }
     }
 }
