@@ -12,6 +12,7 @@ mod m20261121_000004_secrets;
 mod m20261121_000005_batches;
 mod m20261121_000006_analysis;
 mod m20261121_000007_profiles;
+mod m20261121_000008_accounts;
 mod m20261121_000009_ledger;
 mod m20261121_000010_usage;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_batches::Migration),
             Box::new(m20261121_000006_analysis::Migration),
             Box::new(m20261121_000007_profiles::Migration),
+            Box::new(m20261121_000008_accounts::Migration),
             Box::new(m20261121_000009_ledger::Migration),
             Box::new(m20261121_000010_usage::Migration),
         ]

@@ -77,7 +77,7 @@ impl App {
     pub async fn build(config: Config, roles: BTreeSet<Role>) -> anyhow::Result<Self> {
         config.check_queues()?;
         config.make_data_dir()?;
-        let store = Store::open(&config.database).await.context("the database does not open")?;
+        let store = Store::open(&config.database).await.context("the database does not open")?.with_plans(config.plans);
         let migrated = store.migrate().await.context("the database could not be brought up to date")?;
         if let Some(copy) = &migrated.backup {
             tracing::info!(copy = %copy.display(), "the database was copied aside before it was migrated");
@@ -92,7 +92,8 @@ impl App {
         let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, settings).with_words(words(&config, &roles)?);
         let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
         let model = model_facts(pipeline.as_ref());
-        let server = listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), billing.clone(), model)).transpose()?;
+        let server =
+            listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), billing.clone(), model)).transpose()?;
         // Last: a key that is shown once must not be made by a start that then fails.
         let demo = first_start(&store, &config.http.try_it_organization).await?;
         Ok(Self { store, road, billing, signer, pipeline, server, address, roles, config, demo })
@@ -172,7 +173,7 @@ async fn first_start(store: &Store, name: &str) -> anyhow::Result<Option<Demo>> 
     {
         return Ok(None);
     }
-    let new = NewOrganization { name: name.to_owned(), dialect: Dialect::Truthscan, metered: false, credits: DEMO_CREDITS };
+    let new = NewOrganization { name: name.to_owned(), dialect: Dialect::Truthscan, credits: DEMO_CREDITS, ..NewOrganization::default() };
     let organization = store.create_organization(new).await?;
     let (_, key) = store.create_key(organization.id, false).await?;
     Ok(Some(Demo { organization: organization.id, key }))
@@ -233,6 +234,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
     Ok(touchstone_moderation::Settings {
         uploads: config.uploads.clone(),
         batches: config.batches.clone(),
+        accounts: config.accounts.clone(),
         jobs: config.jobs.clone(),
         public_url,
         known_hosts,

@@ -40,6 +40,10 @@ pub struct Config {
     pub fetch: touchstone_net::fetch::Settings,
     /// What an archive of images may hold.
     pub batches: touchstone_moderation::settings::Batches,
+    /// What organisations and their keys may.
+    pub accounts: touchstone_moderation::settings::Accounts,
+    /// What each plan allows.
+    pub plans: touchstone_core::plan::Plans,
     /// How work is handed out.
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.

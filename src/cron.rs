@@ -17,6 +17,12 @@ const SWEEP_UPLOADS: &str = "0 10 * * * *";
 /// Twenty past midnight: the day before is over everywhere, and its last documents are judged.
 const SYNC_USAGE: &str = "0 20 0 * * *";
 
+/// Every hour, five seconds late for the sake of clocks that are not quite right: the first one of a month is the one that counts.
+const RESET_ALLOWANCES: &str = "5 0 * * * *";
+
+/// How long a round may take before another node may begin one.
+const ROUND: Duration = Duration::from_secs(600);
+
 /// Runs the clock's work until `stop` is cancelled.
 ///
 /// # Errors
@@ -24,19 +30,26 @@ const SYNC_USAGE: &str = "0 20 0 * * *";
 pub async fn run_until(store: Store, road: Road, billing: Billing, stop: CancellationToken) -> anyhow::Result<()> {
     let mut scheduler = JobScheduler::new().await?;
     let name = Arc::new(crate::worker::node_name());
-    let sweep = {
-        let (store, name) = (store.clone(), name.clone());
-        Job::new_async(SWEEP_UPLOADS, move |_, _| {
+    let (resets, node) = (store.clone(), name.clone());
+    let (synced, syncer) = (store.clone(), name.clone());
+    scheduler
+        .add(Job::new_async(SWEEP_UPLOADS, move |_, _| {
             let (store, road, name) = (store.clone(), road.clone(), name.clone());
             Box::pin(async move { sweep_uploads(&store, &road, &name).await })
-        })?
-    };
-    scheduler.add(sweep).await?;
-    let sync = Job::new_async(SYNC_USAGE, move |_, _| {
-        let (store, billing, name) = (store.clone(), billing.clone(), name.clone());
-        Box::pin(async move { sync_usage(&store, &billing, &name).await })
-    })?;
-    scheduler.add(sync).await?;
+        })?)
+        .await?;
+    scheduler
+        .add(Job::new_async(RESET_ALLOWANCES, move |_, _| {
+            let (store, name) = (resets.clone(), node.clone());
+            Box::pin(async move { reset_allowances(&store, &name).await })
+        })?)
+        .await?;
+    scheduler
+        .add(Job::new_async(SYNC_USAGE, move |_, _| {
+            let (store, billing, name) = (synced.clone(), billing.clone(), syncer.clone());
+            Box::pin(async move { sync_usage(&store, &billing, &name).await })
+        })?)
+        .await?;
     scheduler.start().await?;
     stop.cancelled().await;
     scheduler.shutdown().await?;
@@ -44,7 +57,7 @@ pub async fn run_until(store: Store, road: Road, billing: Billing, stop: Cancell
 }
 
 async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
-    let swept = match store.take_lease("sweep_uploads", node, Duration::from_secs(600)).await {
+    let swept = match store.take_lease("sweep_uploads", node, ROUND).await {
         Ok(false) => return,
         Ok(true) => road.sweep_uploads().await,
         Err(error) => Err(error.into()),
@@ -55,12 +68,25 @@ async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
     }
 }
 
+async fn reset_allowances(store: &Store, node: &str) {
+    let reset = match store.take_lease("reset_allowances", node, ROUND).await {
+        Ok(false) => return,
+        Ok(true) => store.reset_allowances().await,
+        Err(error) => Err(error),
+    };
+    match reset {
+        Ok(0) => {}
+        Ok(organizations) => tracing::info!(organizations, "a month has begun: base credits are the plan's again"),
+        Err(error) => tracing::error!(%error, "monthly credits could not all be reset; the next round tries again"),
+    }
+}
+
 /// Sends the use of every full day that Stripe still takes. What fails is tried again the next day, for five weeks.
 async fn sync_usage(store: &Store, billing: &Billing, node: &str) {
     if !billing.sends() {
         return;
     }
-    let billed = match store.take_lease("sync_usage", node, Duration::from_secs(600)).await {
+    let billed = match store.take_lease("sync_usage", node, ROUND).await {
         Ok(false) => return,
         Ok(true) => billing.billed().await.map_err(anyhow::Error::from),
         Err(error) => Err(error.into()),
@@ -71,7 +97,7 @@ async fn sync_usage(store: &Store, billing: &Billing, node: &str) {
     });
     let Period { first, last } = Period::round(Day::of(Timestamp::now()));
     for organization in billed {
-        let organization = organization.organization;
+        let organization = organization.id;
         match billing.sync(SyncRequest { organization, first, last, idempotency_id: None }).await {
             Ok(report) => tracing::info!(%organization, sent = report.value_sent_to_stripe, message = report.message, "usage was sent"),
             Err(refusal) => tracing::error!(%organization, %refusal, "usage could not be sent; the next day tries again"),

@@ -40,8 +40,7 @@ enum Command {
     Detect(DetectArgs),
     /// Bring the database up to date, and nothing else.
     Migrate,
-    /// Organisations, keys and secrets, from the shell.
-    #[command(subcommand)]
+    /// Organisations, members, projects, keys and secrets, from the shell.
     Admin(Admin),
     /// Read the configuration and say whether it holds together.
     CheckConfig {
@@ -96,6 +95,9 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         }
         Command::Bench(args) => {
             let runtime = runtime()?;
+            if let Some(args) = args.ledger() {
+                return runtime.block_on(touchstone_cli::bench_ledger(args, &config.database)).map(|()| 0);
+            }
             let pipeline = detector(&config.pipeline)?;
             let server = args.wants_server().then(|| bench::Node::new(&runtime, config));
             touchstone_cli::bench(&args, &pipeline, server.as_ref().map(|node| node as &dyn touchstone_cli::Server))
@@ -110,14 +112,24 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
     runtime()?.block_on(async {
-        match command {
-            Command::Serve { roles } => serve(config, roles).await,
-            Command::Admin(command) => admin::run(&config, command).await.map(|answer| touchstone_cli::print(&answer.to_string())),
-            Command::Migrate => admin::migrate(&config).await.map(|answer| touchstone_cli::print(&answer.to_string())),
-            Command::Detect(_) | Command::CheckConfig { .. } | Command::Openapi | Command::Bench(_) | Command::DecodeChild { .. } => Ok(()),
-        }
-    })?;
-    Ok(0)
+        let code = match command {
+            Command::Serve { roles } => {
+                serve(config, roles).await?;
+                0
+            }
+            Command::Admin(command) => {
+                let (answer, code) = admin::run(&config, command).await?;
+                touchstone_cli::print(&answer);
+                code
+            }
+            Command::Migrate => {
+                touchstone_cli::print(&admin::migrate(&config).await?.to_string());
+                0
+            }
+            Command::Detect(_) | Command::CheckConfig { .. } | Command::Openapi | Command::Bench(_) | Command::DecodeChild { .. } => 0,
+        };
+        Ok(code)
+    })
 }
 
 async fn serve(config: Config, roles: Vec<Role>) -> anyhow::Result<()> {

@@ -7,35 +7,24 @@ use touchstone_core::{
     credit::Credits,
     ids::OrganizationId,
     organization::{Dialect, Organization},
+    plan::Plan,
 };
 use touchstone_store::{NewOrganization, Store};
 
 /// `touchstone admin org …`
 #[derive(Debug, Subcommand)]
-pub enum Org {
+pub(super) enum Org {
     /// Make an organisation.
     Create(CreateOrg),
     /// Change how an organisation is served. What is not named stays.
     Set(SetOrg),
-    /// Give an organisation credits.
-    Grant {
-        /// The organisation's id.
-        #[arg(long)]
-        id: OrganizationId,
-        /// How many.
-        #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
-        credits: i64,
-        /// Why, for the ledger.
-        #[arg(long)]
-        note: Option<String>,
-    },
     /// List every organisation.
     List,
 }
 
 /// `touchstone admin org create …`
 #[derive(Debug, Args)]
-pub struct CreateOrg {
+pub(super) struct CreateOrg {
     /// Its name.
     #[arg(long)]
     name: String,
@@ -45,6 +34,12 @@ pub struct CreateOrg {
     /// No credit limit: usage is counted and billed afterwards.
     #[arg(long)]
     metered: bool,
+    /// Who it is at Stripe, for metered organisations.
+    #[arg(long, value_name = "CUS")]
+    stripe_customer: Option<String>,
+    /// What it subscribed to: free, pro or enterprise.
+    #[arg(long, default_value = "pro")]
+    plan: Plan,
     /// Which vendor's defaults its clients expect: truthscan or undetectable.
     #[arg(long, default_value = "truthscan")]
     dialect: Dialect,
@@ -55,13 +50,22 @@ pub struct CreateOrg {
 
 /// `touchstone admin org set …`
 #[derive(Debug, Args)]
-pub struct SetOrg {
+pub(super) struct SetOrg {
     /// The organisation's id.
     #[arg(long)]
     id: OrganizationId,
     /// Its name.
     #[arg(long)]
     name: Option<String>,
+    /// What it subscribed to: free, pro or enterprise.
+    #[arg(long)]
+    plan: Option<Plan>,
+    /// Whether usage is counted and billed afterwards, instead of a credit limit.
+    #[arg(long)]
+    metered: Option<bool>,
+    /// Who it is at Stripe; an empty one: nobody.
+    #[arg(long, value_name = "CUS")]
+    stripe_customer: Option<String>,
     /// Which vendor's defaults its clients expect: truthscan or undetectable.
     #[arg(long)]
     dialect: Option<Dialect>,
@@ -84,10 +88,6 @@ pub(super) async fn run(store: &Store, command: Org) -> anyhow::Result<Value> {
     match command {
         Org::Create(new) => create(store, new).await,
         Org::Set(changes) => set(store, changes).await,
-        Org::Grant { id, credits, note } => {
-            let left = store.grant(id, Credits { base: 0, boost: credits }, note.as_deref()).await?;
-            Ok(json!({ "organization_id": id, "granted": credits, "credits": left.total() }))
-        }
         Org::List => list(store).await,
     }
 }
@@ -102,7 +102,9 @@ pub(super) async fn named(store: &Store, id: OrganizationId) -> anyhow::Result<O
 
 async fn create(store: &Store, new: CreateOrg) -> anyhow::Result<Value> {
     let credits = Credits { base: new.credits, boost: 0 };
-    let made = NewOrganization { name: new.name, dialect: new.dialect, metered: new.metered, credits };
+    let CreateOrg { name, dialect, plan, metered, stripe_customer, .. } = new;
+    let stripe_customer_id = stripe_customer.filter(|customer| !customer.is_empty());
+    let made = NewOrganization { name, dialect, plan, metered, stripe_customer_id, credits };
     let mut made = store.create_organization(made).await?;
     if new.secure_assets == Some(true) {
         // Nobody has a key yet, so nothing can be asked in between.
@@ -117,6 +119,11 @@ async fn create(store: &Store, new: CreateOrg) -> anyhow::Result<Value> {
 async fn set(store: &Store, changes: SetOrg) -> anyhow::Result<Value> {
     let mut organization = named(store, changes.id).await?;
     organization.name = changes.name.unwrap_or(organization.name);
+    organization.plan = changes.plan.unwrap_or(organization.plan);
+    organization.metered = changes.metered.unwrap_or(organization.metered);
+    if let Some(customer) = changes.stripe_customer {
+        organization.stripe_customer_id = (!customer.is_empty()).then_some(customer);
+    }
     organization.dialect = changes.dialect.unwrap_or(organization.dialect);
     organization.private_queries = changes.private_queries.unwrap_or(organization.private_queries);
     organization.heatmap_for_real = changes.heatmap_for_real.unwrap_or(organization.heatmap_for_real);
@@ -127,7 +134,8 @@ async fn set(store: &Store, changes: SetOrg) -> anyhow::Result<Value> {
 
 fn described(organization: &Organization) -> Value {
     json!({
-        "organization_id": organization.id, "name": organization.name, "dialect": organization.dialect, "metered": organization.metered,
+        "organization_id": organization.id, "name": organization.name, "dialect": organization.dialect, "plan": organization.plan,
+        "metered": organization.metered, "stripe_customer_id": organization.stripe_customer_id,
         "private_queries": organization.private_queries, "heatmap_for_real": organization.heatmap_for_real,
         "secure_assets": organization.secure_assets,
     })

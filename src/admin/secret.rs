@@ -8,7 +8,7 @@ use crate::app;
 
 /// `touchstone admin secret …`
 #[derive(Debug, Subcommand)]
-pub enum Secret {
+pub(super) enum Secret {
     /// Begin to sign links with a fresh key. Links that are out keep working for a day.
     Rotate,
 }

@@ -11,7 +11,7 @@ use crate::config::Config;
 
 /// `touchstone admin usage …`
 #[derive(Debug, Subcommand)]
-pub enum Usage {
+pub(super) enum Usage {
     /// Show what an organisation used, day by day, and how far it is billed.
     Show {
         /// The organisation's id.
@@ -49,7 +49,7 @@ pub enum Usage {
 
 /// A range of UTC days, both ends included.
 #[derive(Debug, Args)]
-pub struct Days {
+pub(super) struct Days {
     /// The first day, YYYY-MM-DD; by default 34 days ago.
     #[arg(long)]
     from: Option<Day>,
@@ -60,7 +60,7 @@ pub struct Days {
 
 /// What is to become of an event.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Decided {
+pub(super) enum Decided {
     /// Stripe has it.
     Sent,
     /// Stripe has it not: send it again, under a new identifier.
@@ -95,7 +95,8 @@ pub(super) async fn run(config: &Config, store: &Store, command: Usage) -> anyho
                 Decided::Again => Decision::Again,
             };
             let decided = billing.decide(event, decision).await?;
-            let decided = decided.with_context(|| format!("no event {event} is in question; `touchstone admin usage reconcile` shows them"))?;
+            let decided =
+                decided.with_context(|| format!("no event {event} is in question; `touchstone admin usage reconcile` shows them"))?;
             Ok(json!({ "event": decided.id, "state": decided.state, "identifier": decided.identifier }))
         }
     }
@@ -104,7 +105,7 @@ pub(super) async fn run(config: &Config, store: &Store, command: Usage) -> anyho
 async fn reconcile(billing: &Billing, org: Option<OrganizationId>, period: Period) -> anyhow::Result<Value> {
     let organizations = match org {
         Some(org) => vec![org],
-        None => billing.billed().await?.into_iter().map(|billed| billed.organization).collect(),
+        None => billing.billed().await?.into_iter().map(|billed| billed.id).collect(),
     };
     let mut rows = Vec::new();
     for organization in organizations {

@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
-use touchstone_core::{ids::OrganizationId, refusal::Refusal};
-use touchstone_store::{Billed, Decision, MeterEvent, Store};
+use touchstone_core::{ids::OrganizationId, organization::Organization, refusal::Refusal, time::Timestamp};
+use touchstone_store::{Decision, MeterEvent, Store};
 
-use crate::{
-    Settings, WrongSettings,
-    meter::Stripe,
-    trouble::Trouble,
-};
+use crate::{Settings, WrongSettings, meter::Stripe, trouble::Trouble};
 
 /// Usage, and its way to Stripe. Cheap to clone.
 #[derive(Clone)]
@@ -51,8 +47,10 @@ impl Billing {
     ///
     /// # Errors
     /// [`Refusal::Internal`] or [`Refusal::Busy`].
-    pub async fn billed(&self) -> Result<Vec<Billed>, Refusal> {
-        self.store.all_billed().await.map_err(|error| Trouble::from(error).told())
+    pub async fn billed(&self) -> Result<Vec<Organization>, Refusal> {
+        let mut billed = self.store.organizations().await.map_err(|error| Trouble::from(error).told())?;
+        billed.retain(|organization| organization.metered && organization.stripe_customer_id.is_some());
+        Ok(billed)
     }
 
     /// Writes what people found out about an event that waits for them. `None`: there is none of this number that does.
@@ -60,16 +58,15 @@ impl Billing {
     /// # Errors
     /// [`Refusal::Internal`] or [`Refusal::Busy`].
     pub async fn decide(&self, event: i64, decision: Decision) -> Result<Option<MeterEvent>, Refusal> {
-        let now = touchstone_core::time::Timestamp::now();
-        self.store.decide_meter_event(event, decision, now).await.map_err(|error| Trouble::from(error).told())
+        self.store.decide_meter_event(event, decision, Timestamp::now()).await.map_err(|error| Trouble::from(error).told())
     }
 
     pub(crate) fn stripe(&self) -> Result<&Stripe, Trouble> {
         self.stripe.as_deref().ok_or_else(|| Trouble::stripe("stripe.secret_key is not set"))
     }
 
-    pub(crate) async fn known(&self, organization: OrganizationId) -> Result<Billed, Trouble> {
-        Ok(self.store.billed(organization).await?.ok_or(Refusal::NoSuchOrganization)?)
+    pub(crate) async fn known(&self, organization: OrganizationId) -> Result<Organization, Trouble> {
+        Ok(self.store.organization(organization).await?.ok_or(Refusal::NoSuchOrganization)?)
     }
 }
 

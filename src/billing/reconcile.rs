@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use touchstone_core::{day::Day, ids::OrganizationId, refusal::Refusal};
-use touchstone_store::{Billed, DayUsage};
+use touchstone_core::{day::Day, ids::OrganizationId, organization::Organization, refusal::Refusal};
+use touchstone_store::DayUsage;
 
 use crate::{Billing, InQuestion, Period, trouble::Trouble};
 
@@ -72,7 +72,7 @@ impl Billing {
         Ok(Reconciled {
             organization_id: organization,
             name: billed.name,
-            customer: billed.customer,
+            customer: billed.stripe_customer_id,
             difference: days.iter().map(|day| day.difference).sum(),
             credit_due: self.store.credit_due(organization).await?,
             days,
@@ -81,10 +81,10 @@ impl Billing {
     }
 
     /// Stripe's sums of all customers and meters that the organisation's use went to.
-    async fn sums(&self, billed: &Billed, period: Period) -> Result<BTreeMap<Day, i64>, Trouble> {
+    async fn sums(&self, billed: &Organization, period: Period) -> Result<BTreeMap<Day, i64>, Trouble> {
         let stripe = self.stripe()?;
-        let now = billed.customer.clone().map(|customer| (customer, self.settings.meter_event_name.clone()));
-        let before = self.store.meters_used(billed.organization, period.first, period.last).await?;
+        let now = billed.stripe_customer_id.clone().map(|customer| (customer, self.settings.meter_event_name.clone()));
+        let before = self.store.meters_used(billed.id, period.first, period.last).await?;
         let pairs: BTreeSet<(String, String)> = before.into_iter().chain(now).collect();
         let mut sums = BTreeMap::new();
         for (customer, meter) in pairs {

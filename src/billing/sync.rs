@@ -55,11 +55,11 @@ impl Billing {
     }
 
     async fn try_sync(&self, request: SyncRequest) -> Result<SyncReport, Trouble> {
-        let billed = self.known(request.organization).await?;
-        if !billed.metered {
+        let organization = self.known(request.organization).await?;
+        if !organization.metered {
             return Err(Refusal::NotMetered.into());
         }
-        let customer = billed.customer.ok_or(Refusal::NoStripeCustomer)?;
+        let customer = organization.stripe_customer_id.ok_or(Refusal::NoStripeCustomer)?;
         Period::asked(request.first, request.last, Day::of(Timestamp::now()))?;
         self.stripe()?;
         let holder = Uuid::new_v4().to_string();

@@ -2,7 +2,7 @@
 //!
 //! Every figure comes from this run on this machine; medians, because a shared machine has bad moments. The pictures are drawn
 //! by the program, encoded in memory and given to the same code that judges uploads; or they are your own files. How often the
-//! verdict is right is `touchstone bench accuracy`.
+//! verdict is right is `touchstone bench accuracy`; what the database does to money, `touchstone bench ledger`.
 
 use std::path::PathBuf;
 
@@ -14,12 +14,14 @@ use touchstone_pipeline::Pipeline;
 use crate::say;
 
 mod accuracy;
+mod ledger;
 mod order;
 mod parts;
 mod pictures;
 mod report;
 mod throughput;
 
+pub use ledger::{LedgerArgs, bench_ledger};
 pub use throughput::{Served, Server};
 
 /// What to measure.
@@ -50,9 +52,20 @@ pub struct BenchArgs {
 enum Of {
     /// Measure how often the verdict is right, on images whose truth is known, in the deliveries in which images travel.
     Accuracy(accuracy::AccuracyArgs),
+    /// Measure how many documents a second the database pays for, and what a look at a balance costs.
+    Ledger(LedgerArgs),
 }
 
 impl BenchArgs {
+    /// The measurement of the database, if that is what is asked for: it needs no detector.
+    #[must_use]
+    pub const fn ledger(&self) -> Option<&LedgerArgs> {
+        match &self.of {
+            Some(Of::Ledger(args)) => Some(args),
+            _ => None,
+        }
+    }
+
     /// Whether the comparison with the server is asked for at all.
     #[must_use]
     pub const fn wants_server(&self) -> bool {

@@ -8,6 +8,6 @@ mod files;
 mod in_order;
 mod say;
 
-pub use bench::{BenchArgs, Served, Server, bench};
+pub use bench::{BenchArgs, LedgerArgs, Served, Server, bench, bench_ledger};
 pub use detect::{DetectArgs, detect};
 pub use say::{complain, print, print_json};

@@ -41,6 +41,14 @@ id!(
     OrganizationId
 );
 id!(
+    /// One project of an organisation: what keys belong to. An organisation's default project has the organisation's own id.
+    ProjectId
+);
+id!(
+    /// One person in one organisation.
+    MemberId
+);
+id!(
     /// One API key. Not the secret itself.
     KeyId
 );
@@ -52,3 +60,11 @@ id!(
     /// One unit of background work.
     JobId
 );
+
+impl ProjectId {
+    /// The project that an organisation has from the start.
+    #[must_use]
+    pub const fn default_of(organization: OrganizationId) -> Self {
+        Self(organization.0)
+    }
+}

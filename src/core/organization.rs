@@ -1,8 +1,14 @@
 //! What a tenant is, and which settings of its own change what its clients see.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{KeyId, OrganizationId};
+use crate::{
+    ids::{KeyId, OrganizationId, ProjectId},
+    key::Scope,
+    plan::Plan,
+};
 
 /// Whose clients an organisation's keys are used with (row U2): it chooses defaults where the vendors' texts differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +62,8 @@ pub struct Organization {
     pub name: String,
     /// Which vendor's defaults its clients expect.
     pub dialect: Dialect,
+    /// What it subscribed to.
+    pub plan: Plan,
     /// Metered organisations have no credit limit; their usage is counted and billed afterwards.
     pub metered: bool,
     /// `/query` answers only to the organisation's own key (row T5).
@@ -64,6 +72,8 @@ pub struct Organization {
     pub heatmap_for_real: bool,
     /// Heatmaps and previews open only with the organisation's key, or with a link that its key was given (row T10).
     pub secure_assets: bool,
+    /// Who it is at Stripe (row B3).
+    pub stripe_customer_id: Option<String>,
 }
 
 /// Who is calling: a key that was checked, and the organisation it belongs to.
@@ -73,6 +83,18 @@ pub struct Caller {
     pub organization: Organization,
     /// The key itself, by id; safe to log.
     pub key: KeyId,
+    /// The project of the key; `None` for the try-it page, which has none.
+    pub project: Option<ProjectId>,
     /// A test key: its documents are marked and cost nothing.
     pub test: bool,
+    /// The parts of the API that the key opens; `None`: all.
+    pub scopes: Option<BTreeSet<Scope>>,
+}
+
+impl Caller {
+    /// Whether the key opens this part of the API.
+    #[must_use]
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&scope))
+    }
 }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::key::Denial;
+
 /// What sort of refusal it is: the edge maps each sort to a status of its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -114,12 +116,19 @@ pub enum Refusal {
         /// The ones there are.
         valid: &'static str,
     },
-    /// The key is unknown, revoked or expired.
+    /// The key is unknown.
     VerificationFailed,
+    /// The key is known, and may not do this: its holder is told why.
+    KeyRefused(Denial),
     /// A key in the body and another in the header.
     KeysDisagree,
     /// The organisation's credits do not cover it.
     NotEnoughCredits,
+    /// The organisation's test keys have submitted as many documents today as they may.
+    TestsUsedUp {
+        /// How many that is.
+        most: u64,
+    },
     /// The organisation has more unsubmitted uploads than its quota.
     TooManyUploads {
         /// How many it may have.
@@ -204,8 +213,10 @@ impl Refusal {
         match self {
             Self::UploadRefused { .. }
             | Self::VerificationFailed
+            | Self::KeyRefused(_)
             | Self::KeysDisagree
             | Self::NotEnoughCredits
+            | Self::TestsUsedUp { .. }
             | Self::NotYours
             | Self::NotYourOrganization
             | Self::BadLink => Kind::Forbidden,
@@ -242,8 +253,8 @@ impl Refusal {
             Self::IdTaken => "id already exists".into(),
             Self::UnknownInstance { .. } => "Invalid instance_id".into(),
             Self::UnknownModel { .. } => "Unknown model".into(),
-            Self::VerificationFailed | Self::KeysDisagree => "User verification failed".into(),
-            Self::NotEnoughCredits => "Not enough credits".into(),
+            Self::VerificationFailed | Self::KeyRefused(_) | Self::KeysDisagree => "User verification failed".into(),
+            Self::NotEnoughCredits | Self::TestsUsedUp { .. } => "Not enough credits".into(),
             Self::TooManyUploads { .. } | Self::TooManyRequests { .. } => "Too many requests".into(),
             Self::Busy { .. } | Self::Draining { .. } => "Service temporarily unavailable".into(),
             Self::NoSuchDocument => "Document not found".into(),
@@ -313,12 +324,16 @@ impl Refusal {
             Self::IdTaken => "This id belongs to another submission. Leave \"id\" out, or send a fresh UUID.".into(),
             Self::UnknownInstance { instance } => format!("This server has no instance \"{instance}\". Send \"model\": \"generic\", or ask your operator for the name."),
             Self::UnknownModel { model, valid } => format!("There is no model \"{model}\". Valid: {valid}."),
-            Self::VerificationFailed => "The API key is unknown, expired or revoked. Check it, or ask your operator for a new one.".into(),
+            Self::VerificationFailed => "The API key is unknown. Check it, or ask your operator for a new one.".into(),
+            Self::KeyRefused(denial) => denial.way_out(),
             Self::KeysDisagree => "The key in the body and the one in the apikey header differ. Send one of them.".into(),
             Self::NotEnoughCredits => {
                 "The organisation's credits do not cover this. GET /check-user-credits shows what is left; your operator can grant more."
                     .into()
             }
+            Self::TestsUsedUp { most } => format!(
+                "The organisation's test keys may submit {most} documents a day (UTC), and today's are used up. A live key has no such cap."
+            ),
             Self::TooManyUploads { most } => format!(
                 "{most} uploads wait to be submitted, which is the quota. Submit some with POST /detect; the rest expire on their own."
             ),

@@ -23,6 +23,21 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// The beginning of its UTC day.
+    #[must_use]
+    pub const fn start_of_day(self) -> Self {
+        const DAY: i64 = 86_400_000;
+        Self(self.0.div_euclid(DAY) * DAY)
+    }
+
+    /// Its month, UTC, counted from the beginning of year 0: greater means later.
+    #[must_use]
+    pub fn month(self) -> i64 {
+        use chrono::Datelike;
+        let moment = chrono::DateTime::from_timestamp_millis(self.0).unwrap_or_default();
+        i64::from(moment.year()) * 12 + i64::from(moment.month0())
+    }
+
     /// Whole seconds since the Unix epoch.
     #[must_use]
     pub const fn seconds(self) -> i64 {
@@ -43,5 +58,19 @@ impl std::ops::Sub<Duration> for Timestamp {
 
     fn sub(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // B2: 00:00 UTC on the 1st.
+    #[test]
+    fn a_month_begins_with_its_first_millisecond() {
+        let december = Timestamp::from_seconds(1_796_083_200); // 2026-12-01T00:00:00Z
+        assert_eq!((december.month(), Timestamp(december.0 - 1).month()), (2026 * 12 + 11, 2026 * 12 + 10));
+        let january = Timestamp::from_seconds(1_798_761_600); // 2027-01-01T00:00:00Z
+        assert_eq!((january.month(), Timestamp(january.0 - 1).month()), (2027 * 12, 2026 * 12 + 11));
     }
 }

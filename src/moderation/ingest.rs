@@ -101,6 +101,7 @@ impl Road {
             object_etag,
             options: submission.options,
             test: submission.caller.test,
+            tests_a_day: self.settings().accounts.test_documents_per_day,
             email: submission.email,
             user_agent: submission.user_agent,
             cost: jobs.credits_per_image,
@@ -115,6 +116,7 @@ impl Road {
             Submitted::Created(id) | Submitted::Replayed(id) => Ok(id),
             Submitted::IdTaken => Err(Refusal::IdTaken),
             Submitted::NotEnoughCredits => Err(Refusal::NotEnoughCredits),
+            Submitted::TestsUsedUp => Err(Refusal::TestsUsedUp { most: self.settings().accounts.test_documents_per_day }),
             Submitted::Busy => Err(Refusal::Busy { retry_after: RETRY_AFTER }),
             Submitted::NoUpload => Err(Refusal::FileMissing),
         }

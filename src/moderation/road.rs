@@ -2,12 +2,12 @@
 //!
 //! A `Road` is cheap to clone and shared by every request and every job of a node.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{causes::chain, organization::Caller, refusal::Refusal};
 use touchstone_net::fetch::Fetcher;
-use touchstone_store::Store;
+use touchstone_store::{Presented, Store};
 
 use crate::{places::Places, settings::Settings, trouble::Trouble, words::Words};
 
@@ -88,12 +88,16 @@ impl Road {
         &self.inner.settings
     }
 
-    /// Who a key belongs to.
+    /// Who a key belongs to that a client at this address sent.
     ///
     /// # Errors
-    /// [`Refusal::VerificationFailed`] when it is unknown, revoked or expired.
-    pub async fn authenticate(&self, secret: &str) -> Result<Caller, Refusal> {
-        self.store().caller(secret).await.trouble()?.ok_or(Refusal::VerificationFailed)
+    /// [`Refusal::VerificationFailed`] when it is unknown, [`Refusal::KeyRefused`] when it opens nothing here and now.
+    pub async fn authenticate(&self, secret: &str, client: IpAddr) -> Result<Caller, Refusal> {
+        match self.store().caller(secret, client).await.trouble()? {
+            Presented::Accepted(caller) => Ok(caller),
+            Presented::Denied(denial) => Err(Refusal::KeyRefused(denial)),
+            Presented::Unknown => Err(Refusal::VerificationFailed),
+        }
     }
 
     /// Whether the database and the object store answer.

@@ -35,6 +35,14 @@ pub struct Batches {
     pub max_inflated_bytes: u64,
 }
 
+/// `[accounts]`: what organisations and their keys may.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// Images a UTC day that the test keys of one organisation may submit; 0: any number (row V7).
+    pub test_documents_per_day: u64,
+}
+
 /// `[jobs]`: how work is handed out.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +98,8 @@ pub struct Settings {
     pub uploads: Uploads,
     /// `[batches]`.
     pub batches: Batches,
+    /// `[accounts]`.
+    pub accounts: Accounts,
     /// `[jobs]`.
     pub jobs: Jobs,
     /// Where clients reach this server; links are built on it. No trailing slash in its path.

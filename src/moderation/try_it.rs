@@ -27,7 +27,7 @@ impl Road {
         let (extension, format) = accepted(content_type)?;
         let organization = self.try_it_organization().await?;
         // No key was shown: the caller is the page itself.
-        let caller = Caller { organization, key: KeyId(uuid::Uuid::nil()), test: false };
+        let caller = Caller { organization, key: KeyId(uuid::Uuid::nil()), project: None, test: false, scopes: None };
         let presigned = self.presign(&caller, &format!("try-it.{extension}"), None).await?;
         let object_key = presigned.file_path;
         let tried = match self.keep(&object_key, UploadKind::Image(format), body).await {

@@ -46,8 +46,10 @@ pub enum Settlement {
     Reserved,
     /// Spent.
     Settled,
-    /// Given back.
+    /// Given back, for it could not be judged.
     Released,
+    /// Spent, and given back all the same.
+    Refunded,
 }
 
 /// How far a picture beside the verdict has come.

@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use touchstone_core::{
+    credit::Credits,
+    ids::{KeyId, MemberId, OrganizationId, ProjectId},
+};
+
 /// Why the state could not be read or changed. When it is returned, nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -38,10 +43,51 @@ pub enum StoreError {
     Json(#[from] serde_json::Error),
     /// No organisation has this id.
     #[error("no organisation has the id {0}")]
-    NoOrganization(touchstone_core::ids::OrganizationId),
+    NoOrganization(OrganizationId),
+    /// A correction would leave less than nothing of one kind of credits.
+    #[error("there are only {} base and {} boost credits to take from", .0.base, .0.boost)]
+    BelowNothing(Credits),
+    /// What the rules of accounts refuse.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
+}
+
+/// What the rules of members, projects and keys refuse. Whoever administers them is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// No key with this id opens anything.
+    #[error("there is no live key {0}")]
+    NoKey(KeyId),
+    /// This secret is a key already, if perhaps a revoked one.
+    #[error("this key is known already")]
+    KeyTaken,
+    /// It cannot be imported.
+    #[error("a key of another system has 16 to 200 visible ASCII characters, no spaces, and does not begin as ours do")]
+    NotForeign,
+    /// The organisation has no such project.
+    #[error("the organisation has no project {0}")]
+    NoProject(ProjectId),
+    /// The project was archived.
+    #[error("the project {0} is archived")]
+    Archived(ProjectId),
+    /// Keys that name no project belong to it.
+    #[error("the default project cannot be archived")]
+    DefaultProject,
+    /// Two projects of one name would be mistaken for one another.
+    #[error("the organisation has a project of this name already")]
+    ProjectTaken,
+    /// Nobody has this id.
+    #[error("there is no member {0}")]
+    NoMember(MemberId),
+    /// The address is what tells members apart.
+    #[error("somebody in the organisation has this e-mail address already")]
+    EmailTaken,
+    /// Somebody must be able to let others in.
+    #[error("this is the organisation's last owner; make somebody else an owner first")]
+    LastOwner,
 }
 
 impl StoreError {

@@ -1,165 +1,190 @@
-//! API keys. The secret is shown once and kept only as its SHA-256; a checksum in the text tells typing errors from strangers.
+//! API keys: made, imported, rotated, revoked, listed. A secret is shown once and kept only as its SHA-256.
 
-use std::time::Duration;
+mod present;
+mod secret;
 
-use rand::{TryRngCore, rngs::OsRng};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
-use secrecy::SecretString;
-use sha2::{Digest, Sha256};
+use std::{fmt::Display, time::Duration};
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, sea_query::Expr,
+};
+use secrecy::{ExposeSecret, SecretString};
 use touchstone_core::{
-    ids::{KeyId, OrganizationId},
-    organization::Caller,
+    ids::{KeyId, OrganizationId, ProjectId},
+    key::{ApiKey, Limits},
     time::Timestamp,
 };
 
+pub use present::Presented;
+
 use crate::{
-    Store, StoreError,
-    entities::{api_key, organization},
-    organizations,
+    AccountError, Store, StoreError,
+    entities::api_key::{ActiveModel, Column, Entity, Model},
+    projects,
+    submit::is_duplicate,
 };
 
-const LIVE: &str = "aidet_live_sk_";
-const TEST: &str = "aidet_test_sk_";
-const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// 43 digits of 62 are 256 bits.
-const BODY: usize = 43;
-const CHECKSUM: usize = 6;
-/// How much of a key is kept readable, so that people tell their keys apart: the mark and four digits.
-const READABLE: usize = LIVE.len() + 4;
-/// `last_used_at` is for people: a write a minute is enough.
-const USE_IS_NOTED_EVERY: Duration = Duration::from_secs(60);
+/// A key about to be made or imported.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// Whose it will be.
+    pub organization: OrganizationId,
+    /// Which of its projects it belongs to; `None`: the default one.
+    pub project: Option<ProjectId>,
+    /// What its people call it; may be empty.
+    pub name: String,
+    /// A test key: its documents are marked and cost nothing.
+    pub test: bool,
+    /// What confines it.
+    pub limits: Limits,
+}
 
 impl Store {
     /// Makes a key of 256 random bits: `aidet_live_sk_…` or, for tests, `aidet_test_sk_…`. The secret cannot be read again.
     ///
     /// # Errors
-    /// [`StoreError::NoOrganization`], or when the database fails.
-    pub async fn create_key(&self, organization: OrganizationId, test: bool) -> Result<(KeyId, SecretString), StoreError> {
-        if self.organization(organization).await?.is_none() {
-            return Err(StoreError::NoOrganization(organization));
-        }
-        let (id, secret) = (KeyId::random(), new_secret(test)?);
-        let row = api_key::ActiveModel {
-            id: Set(id.0),
-            organization_id: Set(organization.0),
-            prefix: Set(secret[..READABLE].to_owned()),
-            hash: Set(hash(&secret)),
-            test: Set(test),
-            created_at: Set(Timestamp::now().0),
-            revoked_at: Set(None),
-            expires_at: Set(None),
-            last_used_at: Set(None),
-        };
+    /// [`StoreError::NoOrganization`], [`AccountError::NoProject`], [`AccountError::Archived`], or when the database fails.
+    pub async fn issue_key(&self, new: NewKey) -> Result<(ApiKey, SecretString), StoreError> {
+        let secret = secret::fresh(new.test)?;
         let write = self.write().await?;
-        api_key::Entity::insert(row).exec_without_returning(&*write).await?;
+        let made = insert(&write, new, &secret).await?;
         write.commit().await?;
-        Ok((id, secret.into()))
+        Ok((made, secret.into()))
     }
 
-    /// Who holds this secret; `None` when nobody does, or the key is revoked or expired.
+    /// Makes a key of the default project that nothing confines.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn caller(&self, secret: &str) -> Result<Option<Caller>, StoreError> {
-        if !is_well_formed(secret) {
-            return Ok(None);
-        }
-        let now = Timestamp::now();
-        let found = api_key::Entity::find()
-            .filter(api_key::Column::Hash.eq(hash(secret)))
-            .filter(api_key::Column::RevokedAt.is_null())
-            .filter(Condition::any().add(api_key::Column::ExpiresAt.is_null()).add(api_key::Column::ExpiresAt.gt(now.0)))
-            .find_also_related(organization::Entity)
-            .one(self.reader())
-            .await?;
-        let Some((key, Some(organization))) = found else { return Ok(None) };
-        let (id, test, last_used) = (KeyId(key.id), key.test, key.last_used_at);
-        if last_used.is_none_or(|at| at < (now - USE_IS_NOTED_EVERY).0) {
-            self.note_use(id, now).await?;
-        }
-        Ok(Some(Caller { organization: organizations::read(organization)?, key: id, test }))
+    /// As [`Store::issue_key`].
+    pub async fn create_key(&self, organization: OrganizationId, test: bool) -> Result<(KeyId, SecretString), StoreError> {
+        let new = NewKey { organization, project: None, name: String::new(), test, limits: Limits::default() };
+        self.issue_key(new).await.map(|(key, secret)| (key.id, secret))
     }
 
-    /// Ends a key at once. Says whether there was a live one.
+    /// Takes over a key of another system, so that a customer who moves here need not change it anywhere.
+    ///
+    /// # Errors
+    /// [`AccountError::NotForeign`], [`AccountError::KeyTaken`], and as [`Store::issue_key`].
+    pub async fn import_key(&self, new: NewKey, secret: &SecretString) -> Result<ApiKey, StoreError> {
+        let secret = secret.expose_secret();
+        if !secret::is_foreign(secret) {
+            return Err(AccountError::NotForeign.into());
+        }
+        let write = self.write().await?;
+        let made = insert(&write, new, secret).await?;
+        write.commit().await?;
+        Ok(made)
+    }
+
+    /// Makes a key of ours with the same rights as this one, which ends after `overlap`, if not before. The new one ends when the old
+    /// one would have, or at `expires_at`.
+    ///
+    /// # Errors
+    /// [`AccountError::NoKey`] when it opens nothing any more, and as [`Store::issue_key`].
+    pub async fn rotate_key(
+        &self,
+        id: KeyId,
+        overlap: Duration,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(ApiKey, SecretString), StoreError> {
+        let now = Timestamp::now();
+        let write = self.write().await?;
+        let row = Entity::find_by_id(id.0).one(&*write).await?;
+        let old = row.map(read).transpose()?.ok_or(AccountError::NoKey(id))?;
+        let end = old.limits.expires_at.map_or(now + overlap, |end| end.min(now + overlap));
+        let secret = secret::fresh(old.test)?;
+        let ApiKey { organization, project, name, test, limits, .. } = old;
+        let limits = Limits { expires_at: expires_at.or(limits.expires_at), ..limits };
+        let made = insert(&write, NewKey { organization, project: Some(project), name, test, limits }, &secret).await?;
+        let ended = Entity::update_many()
+            .col_expr(Column::ExpiresAt, Expr::value(end.0))
+            .filter(Column::Id.eq(id.0).and(Column::RevokedAt.is_null()))
+            .filter(Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now.0)))
+            .exec(&*write)
+            .await?;
+        if ended.rows_affected == 0 {
+            return Err(AccountError::NoKey(id).into());
+        }
+        write.commit().await?;
+        Ok((made, secret.into()))
+    }
+
+    /// Ends a key at once. Says whether there was one that was not revoked before.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn revoke_key(&self, key: KeyId) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        let revoked = api_key::Entity::update_many()
-            .col_expr(api_key::Column::RevokedAt, Expr::value(Timestamp::now().0))
-            .filter(api_key::Column::Id.eq(key.0).and(api_key::Column::RevokedAt.is_null()))
-            .exec(&*write)
-            .await?;
+        let revoked = revoke(&write, Column::Id.eq(key.0).into()).await?;
         write.commit().await?;
-        Ok(revoked.rows_affected > 0)
+        Ok(revoked > 0)
     }
 
-    /// Nobody is refused because the note could not be taken for want of a place: the next call takes it.
-    async fn note_use(&self, key: KeyId, now: Timestamp) -> Result<(), StoreError> {
-        let write = match self.write_at_door().await {
-            Err(StoreError::Busy) => return Ok(()),
-            write => write?,
-        };
-        api_key::Entity::update_many()
-            .col_expr(api_key::Column::LastUsedAt, Expr::value(now.0))
-            .filter(api_key::Column::Id.eq(key.0))
-            .exec(&*write)
-            .await?;
-        write.commit().await
+    /// Every key of an organisation, or of all, oldest first; also those that open nothing any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keys(&self, organization: Option<OrganizationId>) -> Result<Vec<ApiKey>, StoreError> {
+        let whose = organization.map(|organization| Column::OrganizationId.eq(organization.0));
+        let keys = Entity::find().filter(Condition::all().add_option(whose)).order_by_asc(Column::CreatedAt);
+        keys.all(self.reader()).await?.into_iter().map(read).collect()
     }
 }
 
-fn new_secret(test: bool) -> Result<String, StoreError> {
-    let mut secret = if test { TEST } else { LIVE }.to_owned();
-    let whole = secret.len() + BODY;
-    while secret.len() < whole {
-        let mut bytes = [0; BODY];
-        OsRng.try_fill_bytes(&mut bytes)?;
-        // Bytes from 248 up would make the first eight digits likelier than the rest.
-        let digits = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(DIGITS[usize::from(byte % 62)]));
-        secret.extend(digits.take(whole - secret.len()));
+/// Ends all keys at once that these words describe and that were not ended before; says how many.
+pub(crate) async fn revoke(write: &DatabaseTransaction, which: Condition) -> Result<u64, StoreError> {
+    let revoked = Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(Timestamp::now().0))
+        .filter(which.add(Column::RevokedAt.is_null()))
+        .exec(write)
+        .await?;
+    Ok(revoked.rows_affected)
+}
+
+async fn insert(write: &DatabaseTransaction, new: NewKey, secret: &str) -> Result<ApiKey, StoreError> {
+    let project = projects::open(write, new.organization, new.project).await?;
+    let row = Model {
+        id: KeyId::random().0,
+        organization_id: new.organization.0,
+        prefix: secret::readable(secret),
+        hash: secret::hash(secret),
+        test: new.test,
+        created_at: Timestamp::now().0,
+        revoked_at: None,
+        expires_at: new.limits.expires_at.map(|end| end.0),
+        last_used_at: None,
+        project_id: project.0,
+        name: new.name,
+        scopes: new.limits.scopes.map(list),
+        networks: (!new.limits.networks.is_empty()).then(|| list(new.limits.networks)),
+    };
+    match Entity::insert(ActiveModel::from(row.clone()).reset_all()).exec_without_returning(write).await {
+        Err(error) if is_duplicate(&error) => Err(AccountError::KeyTaken.into()),
+        inserted => inserted.map_err(StoreError::from).and_then(|_| read(row)),
     }
-    let checksum = checksum(&secret);
-    Ok(secret + &checksum)
 }
 
-/// Says "no" to typing errors and strangers without asking the database.
-fn is_well_formed(secret: &str) -> bool {
-    let body = secret.strip_prefix(LIVE).or_else(|| secret.strip_prefix(TEST));
-    let right_size = body.is_some_and(|body| body.len() == BODY + CHECKSUM && body.is_ascii());
-    right_size && secret.split_at_checked(secret.len() - CHECKSUM).is_some_and(|(text, sum)| checksum(text) == sum)
+fn list<T: Display>(entries: impl IntoIterator<Item = T>) -> String {
+    entries.into_iter().map(|entry| entry.to_string()).collect::<Vec<_>>().join(",")
 }
 
-fn checksum(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    let mut number = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
-    let mut digits = [b'0'; CHECKSUM];
-    for digit in digits.iter_mut().rev() {
-        *digit = DIGITS[(number % 62) as usize];
-        number /= 62;
-    }
-    digits.map(char::from).iter().collect()
-}
-
-fn hash(secret: &str) -> String {
-    hex::encode(Sha256::digest(secret.as_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_reads_as_what_it_is_and_a_typing_error_is_seen() {
-        let secret = new_secret(true).expect("the system has random bytes");
-        assert!(secret.starts_with(TEST) && secret.len() == TEST.len() + BODY + CHECKSUM);
-        assert!(is_well_formed(&secret));
-        let typo = secret.replacen(&secret[20..21], if &secret[20..21] == "x" { "y" } else { "x" }, 1);
-        assert!(!is_well_formed(&typo));
-        for stranger in ["", "aidet_live_sk_", "sk-1234", "aidet_live_sk_ä"] {
-            assert!(!is_well_formed(stranger), "{stranger}");
-        }
-        assert_ne!(secret, new_secret(true).expect("the system has random bytes"));
-    }
+fn read(row: Model) -> Result<ApiKey, StoreError> {
+    let unreadable = |what| StoreError::Unreadable { row: format!("api_key {}", row.id), what };
+    let entries = |text: &Option<String>| {
+        text.iter().flat_map(|text| text.split(',')).filter(|entry| !entry.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let scopes = entries(&row.scopes).iter().map(|entry| entry.parse()).collect::<Result<_, _>>().map_err(|_| unreadable("scope"))?;
+    let networks = entries(&row.networks).iter().map(|entry| entry.parse()).collect::<Result<_, _>>().map_err(|_| unreadable("network"))?;
+    Ok(ApiKey {
+        id: KeyId(row.id),
+        organization: OrganizationId(row.organization_id),
+        project: ProjectId(row.project_id),
+        name: row.name,
+        prefix: row.prefix,
+        test: row.test,
+        limits: Limits { scopes: row.scopes.is_some().then_some(scopes), networks, expires_at: row.expires_at.map(Timestamp) },
+        created_at: Timestamp(row.created_at),
+        revoked_at: row.revoked_at.map(Timestamp),
+        last_used_at: row.last_used_at.map(Timestamp),
+    })
 }

@@ -4,6 +4,7 @@
 //! document never exists without its job. No HTTP, no pipeline, no platform. Moments are BIGINT milliseconds, UTC.
 
 mod analyses;
+mod audit;
 mod batches;
 mod claim;
 mod credits;
@@ -15,9 +16,13 @@ mod freeze;
 mod jobs;
 mod keys;
 mod leases;
+mod ledger;
+mod measure;
+mod members;
 mod meter_events;
 mod migrate;
 mod organizations;
+mod projects;
 mod secrets;
 mod settings;
 mod settle;
@@ -31,19 +36,23 @@ mod usage;
 mod tests;
 
 pub use analyses::{AnalysisRecord, AnalysisStatus, Analyzed};
+pub use audit::{Audit, Difference};
 pub use batches::{BatchRecord, Member, NewBatch, NewMember, Work};
 pub use claim::{Claim, ClaimedJob};
 pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Settlement};
-pub use error::StoreError;
+pub use error::{AccountError, StoreError};
 pub use freeze::{Freeze, Frozen, SyncEnd, UsageSync};
 pub use jobs::Lease;
+pub use keys::{NewKey, Presented};
+pub use ledger::{LedgerRow, Refunded};
 pub use meter_events::{AttemptEnd, Decision, MeterEvent, MeterEventState};
 pub use migrate::Migrated;
 pub use organizations::NewOrganization;
+pub use projects::Project;
 pub use secrets::Secret;
 pub use settings::Settings;
 pub use settle::{Drawn, Finished};
 pub use store::Store;
 pub use submit::{NewDocument, Submitted};
 pub use uploads::{Issued, NewUpload, Upload, UploadState};
-pub use usage::{Billed, DayUsage};
+pub use usage::DayUsage;

@@ -2,38 +2,44 @@
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use touchstone_core::{
-    credit::{Credits, Entry},
+    credit::{Balance, Credits, Entry},
     ids::OrganizationId,
     organization::{Dialect, Organization},
+    plan::Plan,
     time::Timestamp,
 };
 
 use crate::{
     Store, StoreError,
-    credits::{Movement, record},
+    credits::{Movement, balance_row, record},
     entities::{balance, organization},
+    projects,
 };
 
 /// An organisation about to be made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NewOrganization {
     /// The name its people gave it.
     pub name: String,
     /// Which vendor's defaults its clients expect.
     pub dialect: Dialect,
+    /// What it subscribed to.
+    pub plan: Plan,
     /// It has no credit limit and is billed afterwards.
     pub metered: bool,
-    /// What it starts with; granted in the same transaction.
+    /// Who it is at Stripe.
+    pub stripe_customer_id: Option<String>,
+    /// What it starts with; granted in the same transaction. Base credits stand for the first month's allowance.
     pub credits: Credits,
 }
 
 impl Store {
-    /// Makes an organisation, its balance and, if it starts with credits, the ledger row of the grant.
+    /// Makes an organisation, its balance, its default project and, if it starts with credits, the ledger row of the grant.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn create_organization(&self, new: NewOrganization) -> Result<Organization, StoreError> {
-        let id = OrganizationId::random();
+        let (id, now) = (OrganizationId::random(), Timestamp::now());
         let write = self.write().await?;
         let row = organization::ActiveModel {
             id: Set(id.0),
@@ -43,20 +49,34 @@ impl Store {
             private_queries: Set(false),
             heatmap_for_real: Set(false),
             secure_assets: Set(false),
-            stripe_customer_id: Set(None),
-            created_at: Set(Timestamp::now().0),
+            stripe_customer_id: Set(new.stripe_customer_id.clone()),
+            created_at: Set(now.0),
+            plan: Set(new.plan.name().to_owned()),
         };
         organization::Entity::insert(row).exec_without_returning(&*write).await?;
-        let empty = balance::ActiveModel { organization_id: Set(id.0), base: Set(0), boost: Set(0), base_month: Set(0) };
-        balance::Entity::insert(empty).exec_without_returning(&*write).await?;
+        // What it starts with stands for this month's allowance, if its plan has one.
+        let month = if new.credits.base > 0 { now.month() } else { 0 };
+        let from = Balance { left: Credits::default(), month };
+        balance::Entity::insert(balance_row(id, from)).exec_without_returning(&*write).await?;
+        projects::insert_default(&write, id, now).await?;
         if new.credits != Credits::default() {
-            let note = Some("to start with");
-            let movement = Movement { entry: Entry::Grant, from: Credits::default(), to: new.credits, units: 0, document: None, note };
+            let (to, note) = (Balance { left: new.credits, month }, Some("to start with"));
+            let movement = Movement { entry: Entry::Grant, from, to, units: 0, document: None, note };
             record(&write, id, movement).await?;
         }
         write.commit().await?;
-        let (name, dialect, metered) = (new.name, new.dialect, new.metered);
-        Ok(Organization { id, name, dialect, metered, private_queries: false, heatmap_for_real: false, secure_assets: false })
+        let NewOrganization { name, dialect, plan, metered, stripe_customer_id, .. } = new;
+        Ok(Organization {
+            id,
+            name,
+            dialect,
+            plan,
+            metered,
+            private_queries: false,
+            heatmap_for_real: false,
+            secure_assets: false,
+            stripe_customer_id,
+        })
     }
 
     /// One organisation.
@@ -88,6 +108,8 @@ impl Store {
             private_queries: Set(organization.private_queries),
             heatmap_for_real: Set(organization.heatmap_for_real),
             secure_assets: Set(organization.secure_assets),
+            stripe_customer_id: Set(organization.stripe_customer_id.clone()),
+            plan: Set(organization.plan.name().to_owned()),
             ..Default::default()
         };
         let write = self.write().await?;
@@ -117,14 +139,18 @@ impl Store {
 
 /// A row as the rest of Touchstone knows it.
 pub(crate) fn read(row: organization::Model) -> Result<Organization, StoreError> {
-    let dialect = row.dialect.parse().map_err(|_| StoreError::Unreadable { row: format!("organization {}", row.id), what: "dialect" })?;
+    let unreadable = |what| StoreError::Unreadable { row: format!("organization {}", row.id), what };
+    let dialect = row.dialect.parse().map_err(|_| unreadable("dialect"))?;
+    let plan = row.plan.parse().map_err(|_| unreadable("plan"))?;
     Ok(Organization {
         id: OrganizationId(row.id),
         name: row.name,
         dialect,
+        plan,
         metered: row.metered,
         private_queries: row.private_queries,
         heatmap_for_real: row.heatmap_for_real,
         secure_assets: row.secure_assets,
+        stripe_customer_id: row.stripe_customer_id,
     })
 }

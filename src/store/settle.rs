@@ -4,7 +4,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, sea_query::Expr,
 };
 use touchstone_core::{
-    credit::{Credits, Entry},
+    credit::{Balance, Credits, Entry, Taken},
     ids::{DocumentId, OrganizationId},
     time::Timestamp,
     verdict::Verdict,
@@ -190,8 +190,9 @@ fn ended(row: &Model, settlement: Settlement) -> ActiveModel {
     ActiveModel { id: Set(row.id), settlement: Set(settlement), finished_at: Set(Some(Timestamp::now().0)), ..Default::default() }
 }
 
-const fn charged(row: &Model) -> Credits {
-    Credits { base: row.charged_base, boost: row.charged_boost }
+/// What the document took from the balance.
+pub(crate) const fn taken(row: &Model) -> Taken {
+    Taken { credits: Credits { base: row.charged_base, boost: row.charged_boost }, month: row.base_month }
 }
 
 async fn fail_document(write: &DatabaseTransaction, document: DocumentId, message: &str) -> Result<(), StoreError> {
@@ -222,20 +223,27 @@ async fn settle(write: &DatabaseTransaction, row: &Model) -> Result<(), StoreErr
     if row.units == 0 {
         return Ok(());
     }
-    move_charge(write, row, Entry::Settle, Credits::default(), row.units).await
+    let from = credits::locked(write, OrganizationId(row.organization_id)).await?;
+    explain(write, row, Movement { entry: Entry::Settle, from, to: from, units: row.units, document: None, note: None }).await
 }
 
-/// The reservation goes back, base to base and boost to boost.
+/// The reservation goes back, base to base and boost to boost; base of a month that is over has lapsed, and the row says so.
 async fn release(write: &DatabaseTransaction, row: &Model) -> Result<(), StoreError> {
-    if charged(row) == Credits::default() {
+    let taken = taken(row);
+    if taken.credits == Credits::default() {
         return Ok(());
     }
-    move_charge(write, row, Entry::Release, charged(row), 0).await
+    let from = credits::locked(write, OrganizationId(row.organization_id)).await?;
+    let note = lapsed(from, taken).then(|| format!("{} base credits of a month that is over lapsed", taken.credits.base));
+    let movement = Movement { entry: Entry::Release, from, to: from.release(taken), units: 0, document: None, note: note.as_deref() };
+    explain(write, row, movement).await
 }
 
-async fn move_charge(write: &DatabaseTransaction, row: &Model, entry: Entry, back: Credits, units: i64) -> Result<(), StoreError> {
-    let organization = OrganizationId(row.organization_id);
-    let from = credits::locked(write, organization).await?;
-    let movement = Movement { entry, from, to: from.release(back), units, document: Some(DocumentId(row.id)), note: None };
-    record(write, organization, movement).await
+const fn lapsed(from: Balance, taken: Taken) -> bool {
+    taken.credits.base > 0 && from.month != taken.month
+}
+
+async fn explain(write: &DatabaseTransaction, row: &Model, movement: Movement<'_>) -> Result<(), StoreError> {
+    let movement = Movement { document: Some(DocumentId(row.id)), ..movement };
+    record(write, OrganizationId(row.organization_id), movement).await
 }

@@ -14,6 +14,7 @@ use sea_orm::{
     sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use touchstone_core::{organization::Organization, plan::Plans};
 
 use crate::{Settings, StoreError, turns::Turns};
 
@@ -27,6 +28,8 @@ pub struct Store {
     pub(crate) wake: Arc<Notify>,
     /// Which organisation was served when, so that claims go round.
     pub(crate) turns: Arc<Mutex<Turns>>,
+    /// What each plan allows; nothing unless [`Store::with_plans`] was told.
+    plans: Option<Plans>,
     /// SQLite's file; `None` on PostgreSQL.
     pub(crate) file: Option<PathBuf>,
 }
@@ -76,8 +79,21 @@ impl Store {
             places: Arc::new(Semaphore::new(settings.writer_queue.clamp(1, Semaphore::MAX_PERMITS))),
             wake: Arc::default(),
             turns: Arc::default(),
+            plans: None,
             file,
         })
+    }
+
+    /// The same store, which now knows what each plan allows: without it there are no monthly allowances.
+    #[must_use]
+    pub fn with_plans(self, plans: Plans) -> Self {
+        Self { plans: Some(plans), ..self }
+    }
+
+    /// What an organisation's base credits are set to each month; 0: there is no allowance. Metered ones need none.
+    pub(crate) fn allowance(&self, organization: &Organization) -> i64 {
+        let terms = self.plans.filter(|_| !organization.metered).map(|plans| plans.terms(organization.plan));
+        terms.map_or(0, |terms| i64::from(terms.monthly_credits))
     }
 
     /// Whether the database answers.

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, SqlErr, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, SqlErr,
+    sea_query::Expr,
 };
 use sha2::{Digest, Sha256};
 use touchstone_core::{
-    credit::{Credits, Entry},
+    credit::{Balance, Entry, Taken},
     ids::{DocumentId, OrganizationId},
     job::NewJob,
+    organization::Organization,
     submission::Options,
     time::Timestamp,
 };
@@ -19,7 +21,7 @@ use crate::{
     credits::{self, Movement, record},
     entities::{
         document::{self, ActiveModel},
-        organization, upload,
+        upload,
     },
     jobs,
 };
@@ -45,6 +47,8 @@ pub struct NewDocument {
     pub cost: i64,
     /// A test key submits it.
     pub test: bool,
+    /// Images a UTC day that the organisation's test keys may submit; 0: any number.
+    pub tests_a_day: u64,
     /// For the operator's own support.
     pub email: Option<String>,
     /// For the operator's own statistics.
@@ -67,6 +71,8 @@ pub enum Submitted {
     NoUpload,
     /// The organisation's credits do not cover it.
     NotEnoughCredits,
+    /// The organisation's test keys have submitted as many today as they may.
+    TestsUsedUp,
     /// As many jobs wait as may.
     Busy,
 }
@@ -92,7 +98,12 @@ impl Store {
         if !take_upload(&write, &new).await? {
             return Ok(Submitted::NoUpload);
         }
-        let (price, images) = (price(&write, &new).await?, new.work.images());
+        let owner = credits::owner(&write, new.organization).await?;
+        let (price, images) = (price(&owner, &new), new.work.images());
+        if new.test && !tests_left(&write, &new, images as u64, now).await? {
+            return Ok(Submitted::TestsUsedUp);
+        }
+        let balance = credits::renewed(&write, &owner, self.allowance(&owner), balance).await?;
         if balance.reserve(price.taken.saturating_mul(images as i64)).is_none() {
             return Ok(Submitted::NotEnoughCredits);
         }
@@ -121,22 +132,32 @@ struct Till<'a> {
     organization: OrganizationId,
     price: Price,
     /// What is left; known to cover all of it.
-    balance: Credits,
+    balance: Balance,
     now: Timestamp,
 }
 
 impl Till<'_> {
     async fn image(&mut self, document: ActiveModel, id: DocumentId, job: &NewJob) -> Result<(), StoreError> {
         let (left, taken) = self.balance.reserve(self.price.taken).expect("all images together were covered");
-        let charged = (Set(taken.base), Set(taken.boost));
-        let document = ActiveModel { charged_base: charged.0, charged_boost: charged.1, units: Set(self.price.units), ..document };
+        let document = self.charged(document, taken);
         document::Entity::insert(document).exec_without_returning(self.write).await?;
-        if taken != Credits::default() {
+        if taken.credits.total() > 0 {
             let movement = Movement { entry: Entry::Reserve, from: self.balance, to: left, units: 0, document: Some(id), note: None };
             record(self.write, self.organization, movement).await?;
         }
         self.balance = left;
         jobs::insert(self.write, job, self.now).await
+    }
+
+    /// The row of a document that took this.
+    fn charged(&self, document: ActiveModel, taken: Taken) -> ActiveModel {
+        ActiveModel {
+            charged_base: Set(taken.credits.base),
+            charged_boost: Set(taken.credits.boost),
+            units: Set(self.price.units),
+            base_month: Set(taken.month),
+            ..document
+        }
     }
 
     async fn batch(&mut self, document: ActiveModel, id: DocumentId, batch: &NewBatch) -> Result<(), StoreError> {
@@ -198,6 +219,17 @@ async fn take_upload(write: &DatabaseTransaction, new: &NewDocument) -> Result<b
     Ok(taken.rows_affected > 0)
 }
 
+/// Whether so many more images fit into the day. Exact, since the organisation's balance is held.
+async fn tests_left(write: &DatabaseTransaction, new: &NewDocument, images: u64, now: Timestamp) -> Result<bool, StoreError> {
+    if new.tests_a_day == 0 {
+        return Ok(true);
+    }
+    let today = document::Column::CreatedAt.gte(now.start_of_day().0).and(document::Column::Kind.eq(DocumentKind::Image));
+    let tests = document::Column::OrganizationId.eq(new.organization.0).and(document::Column::Test.eq(true));
+    let submitted = document::Entity::find().filter(tests.and(today)).count(write).await?;
+    Ok(submitted.saturating_add(images) <= new.tests_a_day)
+}
+
 /// What one image costs.
 #[derive(Clone, Copy)]
 struct Price {
@@ -207,15 +239,13 @@ struct Price {
     taken: i64,
 }
 
-async fn price(write: &DatabaseTransaction, new: &NewDocument) -> Result<Price, StoreError> {
-    let organization = organization::Entity::find_by_id(new.organization.0).one(write).await?;
-    let organization = organization.ok_or(StoreError::NoOrganization(new.organization))?;
+fn price(owner: &Organization, new: &NewDocument) -> Price {
     let units = if new.test { 0 } else { new.cost };
-    Ok(Price { units, taken: if organization.metered { 0 } else { units } })
+    Price { units, taken: if owner.metered { 0 } else { units } }
 }
 
-/// Two organisations chose the same id in the same instant; the database let one of them.
-fn is_duplicate(error: &DbErr) -> bool {
+/// Somebody else wrote the same in the same instant, or before; the database lets one of them.
+pub(crate) fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 

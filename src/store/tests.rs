@@ -1,12 +1,14 @@
 //! Every test runs on SQLite and, where `TOUCHSTONE_TEST_POSTGRES` names a server, on PostgreSQL. Each has a database of its own.
 
+mod accounts;
 mod analyses;
 mod batches;
 mod fixture;
 mod keys;
+mod ledger;
 mod migrating;
+mod model;
 mod money;
-mod speed;
 mod submissions;
 mod uploads;
 mod working;

@@ -7,25 +7,12 @@ use touchstone_core::{day::Day, ids::OrganizationId};
 
 use crate::{
     MeterEventState, Store, StoreError,
-    entities::{ledger_entry, meter_event, organization},
+    entities::{ledger_entry, meter_event},
 };
 
 /// Rows of documents that were paid with credits when they were submitted: an organisation that became metered later is not
 /// billed for them.
 const PREPAID: &str = "EXISTS (SELECT 1 FROM ledger_entry r WHERE r.document_id = ledger_entry.document_id AND r.entry = 'reserve')";
-
-/// Who is billed for an organisation's use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Billed {
-    /// The organisation.
-    pub organization: OrganizationId,
-    /// Its name.
-    pub name: String,
-    /// Whether its use is billed at all.
-    pub metered: bool,
-    /// Who pays, by Stripe's id.
-    pub customer: Option<String>,
-}
 
 /// An organisation's day. All sums are credits' worth of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,24 +65,6 @@ struct Counted {
 }
 
 impl Store {
-    /// Who is billed for an organisation.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn billed(&self, organization: OrganizationId) -> Result<Option<Billed>, StoreError> {
-        Ok(organization::Entity::find_by_id(organization.0).one(self.reader()).await?.map(read))
-    }
-
-    /// Every metered organisation for which somebody pays, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn all_billed(&self) -> Result<Vec<Billed>, StoreError> {
-        let metered = organization::Column::Metered.eq(true).and(organization::Column::StripeCustomerId.is_not_null());
-        let rows = organization::Entity::find().filter(metered).order_by_asc(organization::Column::CreatedAt).all(self.reader()).await?;
-        Ok(rows.into_iter().map(read).collect())
-    }
-
     /// Every day of a range on which there was use or a freeze.
     ///
     /// # Errors
@@ -179,9 +148,4 @@ impl Store {
 /// What is still to be billed.
 pub(crate) fn not_prepaid() -> Expr {
     Expr::cust(format!("NOT {PREPAID}"))
-}
-
-fn read(row: organization::Model) -> Billed {
-    let customer = row.stripe_customer_id.filter(|customer| !customer.is_empty());
-    Billed { organization: OrganizationId(row.id), name: row.name, metered: row.metered, customer }
 }

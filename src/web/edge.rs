@@ -16,7 +16,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 use crate::{errors::Failure, metrics, request_id, site::Site};
 
@@ -31,7 +31,7 @@ pub(crate) async fn edge(request: ServiceRequest, next: Next<impl MessageBody + 
     let started = Instant::now();
     let id = request_id::of(request.headers());
     let method = request.method().clone();
-    let span = tracing::info_span!("request", id, %method);
+    let span = tracing::info_span!("request", id, %method, key = field::Empty, test = field::Empty);
     let shared = !SAME_ORIGIN.contains(&request.path());
     let quiet = ALWAYS.contains(&request.path());
     let mut response = answer(request, next, shared, quiet).instrument(span.clone()).await?;

@@ -58,7 +58,7 @@ pub(crate) struct ErrorBody {
     #[schema(example = "User verification failed")]
     pub(crate) error: String,
     /// The same said fully, with the way out.
-    #[schema(example = "The API key is unknown, expired or revoked. Check it, or ask your operator for a new one.")]
+    #[schema(example = "The API key is unknown. Check it, or ask your operator for a new one.")]
     pub(crate) detail: String,
 }
 

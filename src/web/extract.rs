@@ -76,9 +76,14 @@ pub(crate) async fn json(site: &Site, payload: Payload) -> Result<Fields, Failur
 
 /// Whoever counts as one asker behind this request.
 pub(crate) fn asker(site: &Site, request: &HttpRequest) -> IpAddr {
+    limit::asker(client(site, request))
+}
+
+/// The client's address, as far as the proxies before us are trusted to tell it.
+pub(crate) fn client(site: &Site, request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
     let forwarded: Vec<&str> = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-    limit::asker(site.proxies.client(peer, &forwarded.join(",")))
+    site.proxies.client(peer, &forwarded.join(","))
 }
 
 /// Proof that the client takes JSON (row T16: 406 only when its `Accept` excludes it).

@@ -108,10 +108,8 @@ impl Fields {
     pub(crate) fn required_day(&mut self, name: &str) -> Day {
         self.require(name);
         let text = self.text(name);
-        text.and_then(|text| {
-            text.parse().ok().or_else(|| self.wrong("date_from_datetime_parsing", name, NOT_A_DAY, &Value::String(text)))
-        })
-        .unwrap_or(Day(0))
+        text.and_then(|text| text.parse().ok().or_else(|| self.wrong("date_from_datetime_parsing", name, NOT_A_DAY, &Value::String(text))))
+            .unwrap_or(Day(0))
     }
 
     /// Adds a problem that only the whole request shows.
@@ -178,9 +176,9 @@ impl Params {
     /// 422 when it is something else.
     pub(crate) fn day(&self, name: &str) -> Result<Option<Day>, Failure> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            Failure::problem("date_from_datetime_parsing", &["query", name], NOT_A_DAY, echo(&Value::String(text.to_owned())))
-        })
+        text.parse()
+            .map(Some)
+            .map_err(|_| Failure::problem("date_from_datetime_parsing", &["query", name], NOT_A_DAY, echo(&Value::String(text.to_owned()))))
     }
 
     /// A whole number, if it is there.

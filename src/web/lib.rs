@@ -24,6 +24,7 @@ mod openapi;
 mod proxies;
 mod request_id;
 mod routes;
+mod scopes;
 mod server;
 mod settings;
 mod site;

@@ -14,7 +14,7 @@ use std::{
 use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock};
 use touchstone_core::{ids::OrganizationId, refusal::Refusal};
 
-use crate::{proxies::masked, settings::Settings};
+use crate::settings::Settings;
 
 /// Most askers that one limit remembers. Beyond it all are forgotten at once, which costs an attacker more than us.
 const MOST_KEYS: usize = 50_000;
@@ -98,7 +98,10 @@ impl Limits {
 
 /// What counts as one asker: an IPv4 address, or the /64 that one IPv6 household has.
 pub(crate) fn asker(address: IpAddr) -> IpAddr {
-    if address.is_ipv6() { masked(address, 64) } else { address }
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+    }
 }
 
 #[cfg(test)]

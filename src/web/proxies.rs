@@ -6,26 +6,21 @@
 use std::net::IpAddr;
 
 use thiserror::Error;
+use touchstone_core::network::Network;
 
 /// Networks whose word about a client's address is believed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Proxies(Vec<Network>);
 
-#[derive(Debug, Clone, Copy)]
-struct Network {
-    address: IpAddr,
-    bits: u8,
-}
-
 /// An entry of `http.trusted_proxies` that is no address and no network.
 #[derive(Debug, Error)]
-#[error("http.trusted_proxies holds \"{0}\"; write an address such as 10.0.0.7 or a network such as 10.0.0.0/8")]
+#[error("http.trusted_proxies: {0}")]
 pub struct NoNetwork(String);
 
 impl Proxies {
     /// Reads the setting.
     pub(crate) fn parse(entries: &[String]) -> Result<Self, NoNetwork> {
-        entries.iter().map(|entry| network(entry).ok_or_else(|| NoNetwork(entry.clone()))).collect::<Result<_, _>>().map(Self)
+        entries.iter().map(|entry| entry.parse().map_err(NoNetwork)).collect::<Result<_, _>>().map(Self)
     }
 
     /// The client's address, given the peer's and the `X-Forwarded-For` headers joined by commas.
@@ -42,23 +37,7 @@ impl Proxies {
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.address.is_ipv4() == address.is_ipv4() && masked(address, network.bits) == network.address)
-    }
-}
-
-fn network(entry: &str) -> Option<Network> {
-    let (address, bits) = entry.split_once('/').map_or((entry, None), |(address, bits)| (address, Some(bits)));
-    let address: IpAddr = address.parse().ok()?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let bits = bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)?;
-    Some(Network { address: masked(address, bits), bits })
-}
-
-/// The address with all but its first `bits` bits cleared.
-pub(crate) fn masked(address: IpAddr, bits: u8) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & u32::MAX.checked_shl(32 - u32::from(bits.min(32))).unwrap_or(0)).into()),
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & u128::MAX.checked_shl(128 - u32::from(bits.min(128))).unwrap_or(0)).into()),
+        self.0.iter().any(|network| network.contains(address))
     }
 }
 

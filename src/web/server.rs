@@ -43,13 +43,7 @@ pub struct Bound {
 ///
 /// # Errors
 /// When a setting makes no sense or the listener cannot be used.
-pub fn bind(
-    listener: TcpListener,
-    settings: &Settings,
-    road: Road,
-    billing: Billing,
-    model: String,
-) -> Result<Bound, BindError> {
+pub fn bind(listener: TcpListener, settings: &Settings, road: Road, billing: Billing, model: String) -> Result<Bound, BindError> {
     let public = is_public(listener.local_addr()?.ip(), road.public_url());
     let recorder = if settings.metrics { metrics::install() } else { None };
     let site = Data::new(Site::new(road, billing, settings, public, model, recorder)?);

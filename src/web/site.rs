@@ -6,7 +6,6 @@
 
 use std::{
     future::Future,
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use actix_web::HttpRequest;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
@@ -27,8 +27,10 @@ use tracing::Instrument;
 
 use crate::{
     errors::Failure,
-    limit::Limits,
+    extract::client,
+    limit::{Limits, asker},
     proxies::{NoNetwork, Proxies},
+    scopes,
     settings::{Settings, TryIt},
 };
 
@@ -120,11 +122,11 @@ impl Site {
     ///
     /// # Errors
     /// 401 for a wrong or missing secret, 429 for too many of them.
-    pub(crate) fn trust(&self, secret: Option<SecretString>, asker: IpAddr) -> Result<(), Failure> {
+    pub(crate) fn trust(&self, secret: Option<SecretString>, request: &HttpRequest) -> Result<(), Failure> {
         if secret.is_some_and(|secret| self.billing.trusts(&secret)) {
             return Ok(());
         }
-        self.limits.keyless.ask(&asker)?;
+        self.limits.keyless.ask(&asker(client(self, request)))?;
         Err(Refusal::WrongJobSecret.into())
     }
 
@@ -133,24 +135,37 @@ impl Site {
         &self.road
     }
 
-    /// Who a key belongs to. A wrong key counts against its sender's address.
+    /// Who a key belongs to, whatever it may. A wrong key counts against its sender's address.
     ///
     /// # Errors
     /// 403 for a wrong key, 429 for too many of them.
-    pub(crate) async fn authenticate(&self, key: SecretString, asker: IpAddr) -> Result<Caller, Failure> {
-        let outcome = self.road(|road| async move { road.authenticate(key.expose_secret()).await }).await;
-        if matches!(outcome, Err(Failure::Refusal(Refusal::VerificationFailed))) {
-            self.limits.keyless.ask(&asker)?;
+    pub(crate) async fn authenticate(&self, key: SecretString, request: &HttpRequest) -> Result<Caller, Failure> {
+        let client = client(self, request);
+        let outcome = self.road(move |road| async move { road.authenticate(key.expose_secret(), client).await }).await;
+        match &outcome {
+            Ok(caller) => {
+                tracing::Span::current().record("key", tracing::field::display(caller.key)).record("test", caller.test);
+            }
+            Err(Failure::Refusal(Refusal::VerificationFailed | Refusal::KeyRefused(_))) => self.limits.keyless.ask(&asker(client))?,
+            Err(_) => {}
         }
         outcome
+    }
+
+    /// Who a key belongs to that opens this route.
+    ///
+    /// # Errors
+    /// 403 for a wrong key or one that is confined to other parts of the API, 429 for too many wrong ones.
+    pub(crate) async fn permitted(&self, key: SecretString, request: &HttpRequest) -> Result<Caller, Failure> {
+        Ok(scopes::check(self.authenticate(key, request).await?, request)?)
     }
 
     /// The same, counted against the organisation's limit.
     ///
     /// # Errors
-    /// 403 for a wrong key, 429 when the organisation asks too often.
-    pub(crate) async fn caller(&self, key: SecretString, asker: IpAddr) -> Result<Caller, Failure> {
-        let caller = self.authenticate(key, asker).await?;
+    /// As [`Site::permitted`], and 429 when the organisation asks too often.
+    pub(crate) async fn caller(&self, key: SecretString, request: &HttpRequest) -> Result<Caller, Failure> {
+        let caller = self.permitted(key, request).await?;
         self.limits.organization.ask(&caller.organization.id)?;
         Ok(caller)
     }

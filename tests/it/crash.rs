@@ -1,6 +1,7 @@
 //! A crash between any two steps loses no accepted image and charges nothing twice: kill -9, again and again.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -11,14 +12,34 @@ use crate::support::{
     Client, Process, Upload, audit,
     database::TestDatabase,
     eventually, pictures,
+    process::run_json,
     zips::{File, archive},
 };
 
 /// How often the server is killed.
 const KILLS: u64 = 12;
 
-/// Clients that submit at the same time.
-const CLIENTS: u64 = 3;
+/// What the poor organisation has: soon spent, so that it is refused between the kills.
+const FEW: i64 = 12;
+
+/// Who submits at the same time, each with a client that dies and comes back with the server.
+struct Payer {
+    key: String,
+    promises: Arc<Mutex<Promises>>,
+}
+
+impl Payer {
+    fn new(key: &str) -> Self {
+        Self { key: key.to_owned(), promises: Arc::default() }
+    }
+
+    /// Of a fresh organisation, made beside the running server.
+    fn made(data: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let made = run_json(data, settings, &[&["admin", "org", "create"], arguments].concat());
+        let key = run_json(data, settings, &["admin", "key", "create", "--org", made["organization_id"].as_str().unwrap()]);
+        Self::new(key["key"].as_str().unwrap())
+    }
+}
 
 /// What clients were promised before the server died under them.
 #[derive(Default)]
@@ -60,49 +81,22 @@ async fn try_detect(client: &Client, upload: &Upload) -> Option<String> {
     body["id"].as_str().map(str::to_owned)
 }
 
-// O3, T3, T17
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_accepted_is_lost_and_nothing_is_charged_twice() {
-    let data = tempfile::tempdir().unwrap();
-    let database = TestDatabase::fresh(data.path()).await;
-    let settings = [
-        ("TOUCHSTONE__DATABASE__URL", database.url.as_str()),
-        ("TOUCHSTONE__JOBS__LEASE_SECONDS", "2"),
-        // A start that comes late must still be a retry.
-        ("TOUCHSTONE__JOBS__REPLAY_SECONDS", "3600"),
-    ];
-    let promises = Arc::new(Mutex::new(Promises::default()));
-    let mut key = None;
-    for kill in 0..KILLS {
-        let server = Process::serve(data.path(), &settings);
-        let client = key.as_ref().map_or_else(|| server.demo(), |key: &String| server.client(key));
-        key = Some(client.key.clone());
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|number| tokio::spawn(submit_until_it_dies(client.clone(), promises.clone(), kill * CLIENTS + number)))
-            .collect();
-        // Moments spread from the first request to well into the work.
-        tokio::time::sleep(Duration::from_millis(30 + kill * 97 % 900)).await;
-        server.kill();
-        for client in clients {
-            client.await.unwrap();
-        }
-    }
-
-    let server = Process::serve(data.path(), &settings);
-    let client = server.client(&key.unwrap());
-    let Promises { uploaded, accepted } = std::mem::take(&mut *promises.lock().unwrap());
-    eprintln!("{KILLS} kills: {} submissions accepted, {} uploads whose submission was cut off", accepted.len(), uploaded.len());
-    assert!(accepted.len() as u64 >= KILLS, "the server lived long enough to accept some: {}", accepted.len());
+/// Submits again what the server promised, and what it may have; how many documents that makes, and how many of them were judged.
+async fn redeem(client: &Client, promises: Promises) -> (usize, i64) {
     let mut ids: Vec<String> = Vec::new();
-    for (upload, id) in &accepted {
+    for (upload, id) in &promises.accepted {
         assert_eq!(&client.detect_upload(upload, json!({})).await, id, "a retry finds what was accepted");
         ids.push(id.clone());
     }
-    for upload in &uploaded {
-        // A PUT that was answered is there, and a submission that was cut off is made or found again.
-        ids.push(client.detect_upload(upload, json!({})).await);
+    for upload in &promises.uploaded {
+        // A PUT that was answered is there, and a submission that was cut off is made or found again, if there is anything to pay with.
+        let answer = client.detect(json!({ "url": Client::vendor_url(upload) })).await;
+        if answer.status == 403 {
+            answer.refused(403, "Not enough credits");
+        } else {
+            ids.push(answer.ok()["id"].as_str().unwrap().to_owned());
+        }
     }
-    let begun = Instant::now();
     let mut done = 0;
     for id in &ids {
         let seen = client.settle(id).await;
@@ -113,15 +107,65 @@ async fn nothing_accepted_is_lost_and_nothing_is_charged_twice() {
             _ => panic!("{seen}"),
         }
     }
-    eprintln!("{done} done, {} failed, all settled {:?} after the last start", ids.len() - done, begun.elapsed());
-    assert!(done >= ids.len() - ids.len() / 10, "{done} of {}", ids.len());
-    assert_eq!(client.credits().await, 1000 - i64::try_from(done).unwrap(), "what was judged is what was paid");
+    (ids.len(), done)
+}
+
+// O3, T3, T17, B2, B3
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_accepted_is_lost_and_nothing_is_charged_twice() {
+    let data = tempfile::tempdir().unwrap();
+    let database = TestDatabase::fresh(data.path()).await;
+    let settings = [
+        ("TOUCHSTONE__DATABASE__URL", database.url.as_str()),
+        ("TOUCHSTONE__JOBS__LEASE_SECONDS", "2"),
+        // A start that comes late must still be a retry.
+        ("TOUCHSTONE__JOBS__REPLAY_SECONDS", "3600"),
+    ];
+    let mut server = Process::serve(data.path(), &settings);
+    let few = FEW.to_string();
+    let payers = [
+        Payer::new(&server.demo().key),
+        Payer::made(data.path(), &settings, &["--name", "by use", "--metered"]),
+        Payer::made(data.path(), &settings, &["--name", "poor", "--credits", &few]),
+    ];
+    for kill in 0..KILLS {
+        let clients = payers.iter().zip(0..).map(|(payer, number)| {
+            let seed = kill * payers.len() as u64 + number;
+            tokio::spawn(submit_until_it_dies(server.client(&payer.key), payer.promises.clone(), seed))
+        });
+        let clients: Vec<_> = clients.collect();
+        // Moments spread from the first request to well into the work.
+        tokio::time::sleep(Duration::from_millis(30 + kill * 97 % 900)).await;
+        server.kill();
+        for client in clients {
+            client.await.unwrap();
+        }
+        server = Process::serve(data.path(), &settings);
+    }
+
+    let begun = Instant::now();
+    let (mut documents, mut judged, mut accepted) = (0, Vec::new(), 0);
+    for payer in &payers {
+        let promises = std::mem::take(&mut *payer.promises.lock().unwrap());
+        accepted += promises.accepted.len() as u64;
+        let (made, done) = redeem(&server.client(&payer.key), promises).await;
+        documents += i64::try_from(made).unwrap();
+        judged.push(done);
+    }
+    eprintln!("{KILLS} kills: {accepted} accepted, {documents} documents, {judged:?} judged, all settled after {:?}", begun.elapsed());
+    assert!(accepted >= KILLS, "the server lived long enough to accept some: {accepted}");
+    assert!(judged.iter().sum::<i64>() >= documents - documents / 10, "{judged:?} of {documents}");
+    let left = [server.client(&payers[0].key).credits().await, server.client(&payers[2].key).credits().await];
+    assert_eq!(left, [1000 - judged[0], FEW - judged[2]], "what was judged is what was paid");
     let (status, log) = server.stop();
     assert!(status.success(), "{log}");
 
     let connection = database.connect().await;
-    let documents = audit::number(&connection, "SELECT COUNT(*) AS n FROM document").await;
-    assert_eq!(documents, i64::try_from(ids.len()).unwrap(), "one document a submission, none that nobody knows of");
+    let stored = audit::number(&connection, "SELECT COUNT(*) AS n FROM document").await;
+    assert_eq!(stored, documents, "one document a submission, none that nobody knows of");
+    let counted =
+        "SELECT CAST(SUM(units) AS BIGINT) AS n FROM ledger_entry WHERE organization_id = (SELECT id FROM organization WHERE metered)";
+    assert_eq!(audit::number(&connection, counted).await, judged[1], "what was judged is what is counted");
     connection.close().await.unwrap();
     let mut complaints = audit::complaints(&database).await;
     // Those are told above.

@@ -22,3 +22,4 @@ mod sdk;
 mod support;
 mod tidy;
 mod traps;
+mod usage;

@@ -8,8 +8,9 @@ use std::{
     sync::Arc,
 };
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{Ipv4Net, Ipv6Net};
 use thiserror::Error;
+use touchstone_core::network::Network;
 
 /// The IPv4 blocks of the IANA special-purpose registry, and the one public address behind which a cloud keeps its metadata.
 const SPECIAL_V4: [Ipv4Net; 16] = [
@@ -61,23 +62,24 @@ pub struct NotPublic(pub(super) IpAddr);
 /// The addresses that may be fetched from: the public ones, and those that the operator allows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Addresses {
-    allowed: Arc<[IpNet]>,
+    allowed: Arc<[Network]>,
 }
 
 impl Addresses {
     /// Reads networks (`10.1.0.0/16`) and single addresses.
     pub(super) fn parse(allowed: &[String]) -> Result<Self, String> {
-        let network = |text: &String| {
-            let parsed = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-            parsed.map_err(|_| format!("holds \"{text}\", which is no network such as 10.1.0.0/16"))
-        };
-        Ok(Self { allowed: allowed.iter().map(network).collect::<Result<_, _>>()? })
+        Ok(Self {
+            allowed: allowed
+                .iter()
+                .map(|text| text.parse().map_err(|wrong| format!("is wrong: {wrong}")))
+                .collect::<Result<_, String>>()?,
+        })
     }
 
     /// The address, if it may be fetched from.
     pub(super) fn check(&self, address: IpAddr) -> Result<(), NotPublic> {
         let reached = reached(address);
-        let may = is_public(reached) || self.allowed.iter().any(|network| network.contains(&reached));
+        let may = is_public(reached) || self.allowed.iter().any(|network| network.contains(reached));
         if may { Ok(()) } else { Err(NotPublic(address)) }
     }
 }
@@ -250,7 +252,7 @@ mod tests {
         }
         assert_eq!(
             Addresses::parse(&["10.0.0.0/40".to_owned()]).expect_err("no network"),
-            "holds \"10.0.0.0/40\", which is no network such as 10.1.0.0/16"
+            "is wrong: \"10.0.0.0/40\" is no address such as 10.0.0.7 and no network such as 10.0.0.0/8"
         );
     }
 }

@@ -15,6 +15,10 @@ pub struct Model {
     pub revoked_at: Option<i64>,
     pub expires_at: Option<i64>,
     pub last_used_at: Option<i64>,
+    pub project_id: Uuid,
+    pub name: String,
+    pub scopes: Option<String>,
+    pub networks: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

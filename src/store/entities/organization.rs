@@ -15,6 +15,7 @@ pub struct Model {
     pub secure_assets: bool,
     pub stripe_customer_id: Option<String>,
     pub created_at: i64,
+    pub plan: String,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

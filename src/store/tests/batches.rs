@@ -18,6 +18,7 @@ use crate::{
 };
 
 on_every_database!(
+    the_images_of_a_batch_count_one_by_one_against_the_day_of_a_test_key,
     a_batch_becomes_a_document_a_credit_and_a_job_for_each_image,
     a_batch_that_is_not_covered_or_finds_no_room_changes_nothing,
     the_state_of_a_batch_is_that_of_its_images,
@@ -146,6 +147,19 @@ async fn a_chosen_id_is_the_batchs_and_not_its_images(f: Fixture) {
     let other = NewDocument { replay_window: MINUTE, ..batch(organization, &key, 2) };
     let expected = Submitted::Created(other.id);
     assert_eq!(f.submit(other).await, expected);
+}
+
+// V7
+async fn the_images_of_a_batch_count_one_by_one_against_the_day_of_a_test_key(f: Fixture) {
+    let organization = f.organization(0, 0).await;
+    let key = f.upload(organization).await;
+    let new = |images| NewDocument { test: true, tests_a_day: 4, ..batch(organization, &key, images) };
+    assert_eq!(f.submit(new(5)).await, Submitted::TestsUsedUp);
+    let fits = new(4);
+    let id = fits.id;
+    assert_eq!(f.submit(fits).await, Submitted::Created(id));
+    let one = NewDocument { test: true, tests_a_day: 4, ..document(organization, &f.upload(organization).await) };
+    assert_eq!(f.submit(one).await, Submitted::TestsUsedUp);
 }
 
 // T13

@@ -6,10 +6,12 @@ use sea_orm::{ColumnTrait, ConnectionTrait, Database, EntityTrait, QueryFilter, 
 use touchstone_core::{
     credit::Credits,
     finding::Stage,
-    ids::{DocumentId, OrganizationId},
+    ids::{DocumentId, OrganizationId, ProjectId},
     job::{Lane, NewJob},
+    key::Limits,
     media::Format,
     organization::Dialect,
+    plan::{Plans, Terms},
     submission::{Options, Profile},
     time::Timestamp,
     verdict::{ImageFacts, Label, ModelName, Verdict},
@@ -17,12 +19,14 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, NewDocument, NewOrganization, NewUpload, Settings, Store, StoreError,
-    Submitted, Work, entities::ledger_entry,
+    Analyzed, AssetStatus, Claim, ClaimedJob, Finished, Issued, Lease, NewDocument, NewKey, NewOrganization, NewUpload, Settings, Store,
+    StoreError, Submitted, Work, entities::ledger_entry,
 };
 
 const SERVER: &str = "TOUCHSTONE_TEST_POSTGRES";
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
+/// What the free plan has a month.
+pub(super) const ALLOWANCE: i64 = 6;
 pub(super) const NAME: &str = "judge";
 
 pub(super) struct Fixture {
@@ -59,7 +63,7 @@ impl Fixture {
 
     async fn open(url: String, folder: tempfile::TempDir) -> Self {
         let settings = Settings { url, max_connections: 8, writer_queue: 512, busy_timeout_ms: 10_000 };
-        let store = Store::open(&settings).await.expect("open");
+        let store = Store::open(&settings).await.expect("open").with_plans(plans());
         store.migrate().await.expect("migrate");
         Self { store, settings, folder }
     }
@@ -73,8 +77,19 @@ impl Fixture {
     }
 
     async fn make(&self, base: i64, boost: i64, metered: bool) -> OrganizationId {
-        let new = NewOrganization { name: "Reef".into(), dialect: Dialect::Truthscan, metered, credits: Credits { base, boost } };
+        let new = NewOrganization {
+            name: "Reef".into(),
+            dialect: Dialect::Truthscan,
+            metered,
+            credits: Credits { base, boost },
+            ..NewOrganization::default()
+        };
         self.store.create_organization(new).await.expect("organization").id
+    }
+
+    /// A key about to be made that nothing confines.
+    pub(super) fn key_of(&self, organization: OrganizationId, project: Option<ProjectId>) -> NewKey {
+        NewKey { organization, project, name: "n".into(), test: false, limits: Limits::default() }
     }
 
     pub(super) async fn upload(&self, organization: OrganizationId) -> String {
@@ -111,13 +126,30 @@ impl Fixture {
     }
 
     pub(super) async fn finish(&self, job: &ClaimedJob, document: DocumentId) -> Result<bool, StoreError> {
+        self.finish_under(&job.lease, document).await
+    }
+
+    pub(super) async fn finish_under(&self, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
         let finished =
             Finished { verdict: &verdict(), heatmap: AssetStatus::Pending, preview: AssetStatus::Pending, analysis: Analyzed::None };
-        self.store.finish(&job.lease, document, finished).await
+        self.store.finish(lease, document, finished).await
     }
 
     pub(super) async fn credits(&self, organization: OrganizationId) -> Credits {
         self.store.credits(organization).await.expect("credits")
+    }
+
+    /// Everything that is stored becomes a month older.
+    pub(super) async fn month_passes(&self) {
+        for table in ["balance", "document"] {
+            let older = format!("UPDATE {table} SET base_month = base_month - 1 WHERE base_month > 0");
+            self.store.writer().execute_unprepared(&older).await.expect("older");
+        }
+    }
+
+    /// The audit finds nothing.
+    pub(super) async fn sound(&self) {
+        assert_eq!(self.store.audit().await.expect("audit").differences, []);
     }
 
     /// The use that its ledger proves.
@@ -140,6 +172,11 @@ impl Fixture {
     }
 }
 
+fn plans() -> Plans {
+    let terms = |monthly_credits| Terms { monthly_credits };
+    Plans { free: terms(ALLOWANCE as u32), pro: terms(0), enterprise: terms(0) }
+}
+
 /// Costs one credit and is replayed for a minute.
 pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDocument {
     let id = DocumentId::random();
@@ -153,6 +190,7 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
         replay_window: MINUTE,
         cost: 1,
         test: false,
+        tests_a_day: 0,
         email: Some("a@example.org".into()),
         user_agent: None,
         work: Work::Image(job(organization, id)),

@@ -1,5 +1,6 @@
 //! Credits: never below nothing, never twice, and always explained by the ledger.
 
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use touchstone_core::{credit::Credits, ids::OrganizationId};
 
 use super::{
@@ -16,6 +17,17 @@ on_every_database!(
     metered_organisations_and_test_keys_pay_nothing,
     a_grant_adds_up_and_an_unknown_organisation_is_told,
 );
+
+// B2: money survives a power cut. Read from the connection that writes.
+#[tokio::test]
+async fn every_commit_on_sqlite_reaches_the_disk() {
+    let f = Fixture::sqlite().await;
+    for (pragma, expected) in [("synchronous", 2), ("foreign_keys", 1)] {
+        let read = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA {pragma}"));
+        let row = f.store.writer().query_one_raw(read).await.expect("answers").expect("one row");
+        assert_eq!(row.try_get_by_index::<i32>(0).expect("a number"), expected, "{pragma}");
+    }
+}
 
 async fn fifty_credits_pay_for_fifty_of_two_hundred_submissions_at_once(f: Fixture) {
     let organization = f.organization(30, 20).await;

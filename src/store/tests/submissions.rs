@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
 use touchstone_core::ids::DocumentId;
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use super::{
     fixture::{MINUTE, document},
     on_every_database,
 };
-use crate::{DocumentStatus, NewUpload, Submitted, UploadState};
+use crate::{DocumentStatus, NewDocument, NewUpload, Submitted, UploadState, entities::document as rows};
 
 on_every_database!(
     a_retry_is_answered_with_the_first_document_and_charged_once,
@@ -21,6 +22,7 @@ on_every_database!(
     the_same_chosen_id_by_two_organisations_at_once_goes_to_one,
     an_upload_is_its_owners_alone,
     a_full_queue_refuses_and_changes_nothing,
+    test_keys_submit_so_many_a_day_also_at_once,
 );
 
 // T17
@@ -143,4 +145,35 @@ async fn a_full_queue_refuses_and_changes_nothing(f: Fixture) {
     assert_eq!(refused, Submitted::Busy);
     assert_eq!(f.credits(organization).await.total(), 9);
     assert_eq!(f.store.upload(&key).await.expect("upload").expect("there").state, UploadState::Issued);
+}
+
+// V7
+async fn test_keys_submit_so_many_a_day_also_at_once(f: Fixture) {
+    let (organization, other) = (f.organization(3, 0).await, f.organization(0, 0).await);
+    let test = |organization, key: &str| NewDocument { test: true, tests_a_day: 5, ..document(organization, key) };
+    let mut submissions = Vec::new();
+    for _ in 0..16 {
+        let (store, new) = (f.store.clone(), test(organization, &f.upload(organization).await));
+        submissions.push(tokio::spawn(async move { store.submit(new, 100_000).await.expect("submit") }));
+    }
+    let mut made = 0;
+    for submission in submissions {
+        match submission.await.expect("joined") {
+            Submitted::Created(_) => made += 1,
+            other => assert_eq!(other, Submitted::TestsUsedUp),
+        }
+    }
+    assert_eq!(made, 5);
+    f.submitted(organization).await;
+    let elsewhere = test(other, &f.upload(other).await);
+    let id = elsewhere.id;
+    assert_eq!(f.submit(elsewhere).await, Submitted::Created(id), "each organisation has its own day");
+
+    // As if it were tomorrow.
+    let yesterday = Expr::col(rows::Column::CreatedAt).sub(86_400_000i64);
+    let all = rows::Entity::update_many().col_expr(rows::Column::CreatedAt, yesterday).filter(rows::Column::Test.eq(true));
+    all.exec(f.store.writer()).await.expect("moved");
+    let fresh = test(organization, &f.upload(organization).await);
+    let id = fresh.id;
+    assert_eq!(f.submit(fresh).await, Submitted::Created(id));
 }

@@ -25,8 +25,12 @@ enum Names {
     Document,
     /// What a signed link names: no key opens it, and no link opens anything else.
     Link,
+    /// An organisation in the path, which takes its own key.
+    Organization,
+    /// What only a secret of the operator's opens, and no key: everybody is told this.
+    Secret(&'static str),
 }
-use Names::{Document, Key, Link, Nothing, Picture, Upload};
+use Names::{Document, Key, Link, Nothing, Organization, Picture, Secret, Upload};
 
 const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/", Nothing),
@@ -46,6 +50,9 @@ const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/preview/{id}", Link),
     ("POST", "/preview/{id}", Picture),
     ("GET", "/check-user-credits", Key),
+    ("GET", "/organizations/{id}/usage", Organization),
+    ("POST", "/organizations/{id}/usage/sync-to-stripe", Secret("Invalid job secret")),
+    ("POST", "/billing/stripe/events", Secret("Invalid signature")),
     ("GET", "/health", Nothing),
     ("GET", "/metrics", Nothing),
     ("GET", "/help", Nothing),
@@ -159,7 +166,7 @@ impl Owner {
 /// A pattern with its only parameter filled in.
 fn filled(pattern: &str, with: &str) -> String {
     match pattern.split_once('{') {
-        Some((before, _)) => format!("{before}{with}"),
+        Some((before, rest)) => format!("{before}{with}{}", rest.split_once('}').unwrap().1),
         None => pattern.to_owned(),
     }
 }
@@ -230,6 +237,20 @@ impl Names {
                 for document in &owner.documents {
                     Self::check_document((method, path), owner, document, asker, key, via).await;
                 }
+            }
+            Organization => {
+                let answer = owner.ask(method, &filled(path, &owner.client.organization), None, key, Via::Header).await;
+                if refused_for_its_key(asker, &answer) {
+                    return;
+                }
+                match asker {
+                    "the owner" => assert_eq!(answer.ok()["organization_id"], owner.client.organization),
+                    _ => drop(answer.refused(403, "Access denied")),
+                }
+            }
+            Secret(told) => {
+                let place = filled(path, &owner.client.organization);
+                owner.ask(method, &place, Some(json!({})), key, via).await.refused(401, told);
             }
             Link => Self::check_link((method, path), owner, other, key).await,
         }

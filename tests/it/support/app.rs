@@ -115,7 +115,8 @@ impl TestApp {
     pub(crate) async fn client_of(&self, org: Org) -> Client {
         let store = self.store().await;
         let Org { credits, metered, dialect, set } = org;
-        let made = store.create_organization(NewOrganization { name: "Club".into(), dialect, metered, credits }).await.unwrap();
+        let new = NewOrganization { name: "Club".into(), dialect, metered, credits, ..NewOrganization::default() };
+        let made = store.create_organization(new).await.unwrap();
         if !set.is_empty() {
             audit::set_organization(&self.database, made.id.0, set).await;
         }
@@ -125,7 +126,7 @@ impl TestApp {
 
     /// A handle of its own on the server's database.
     pub(crate) async fn store(&self) -> Store {
-        Store::open(&self.config.database).await.unwrap()
+        Store::open(&self.config.database).await.unwrap().with_plans(self.config.plans)
     }
 
     /// What signs this server's links.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     errors::Failure,
-    extract::{TakesJson, asker, job_secret, json},
+    extract::{TakesJson, job_secret, json},
     fields::{Fields, path_uuid},
     openapi::{BadRequest, Bodied, Everywhere, JobSecret, NotFound},
     site::Site,
@@ -80,7 +80,7 @@ pub(crate) async fn sync(
     _: TakesJson,
     payload: Payload,
 ) -> Result<Json<UsageSyncAnswer>, Failure> {
-    site.trust(job_secret(&request), asker(&site, &request))?;
+    site.trust(job_secret(&request), &request)?;
     let SyncBody { start_date: first, end_date: last, idempotency_id } = read(json(&site, payload).await?)?;
     let organization = OrganizationId(path_uuid("id", &id)?);
     let ask = SyncRequest { organization, first, last, idempotency_id };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     errors::Failure,
-    extract::{TakesJson, asker, job_secret, require_header_key},
+    extract::{TakesJson, job_secret, require_header_key},
     fields::{Params, path_uuid},
     openapi::{BadRequest, Everywhere, JobSecret, Keyed, NotFound},
     site::Site,
@@ -92,12 +92,7 @@ pub(crate) struct UsageDayAnswer {
     ),
     responses((status = 200, description = "What was used", body = UsageAnswer, content_type = "application/json"), BadRequest, JobSecret, Keyed, NotFound, Everywhere)
 )]
-pub(crate) async fn usage(
-    site: Data<Site>,
-    request: HttpRequest,
-    id: Path<String>,
-    _: TakesJson,
-) -> Result<Json<UsageAnswer>, Failure> {
+pub(crate) async fn usage(site: Data<Site>, request: HttpRequest, id: Path<String>, _: TakesJson) -> Result<Json<UsageAnswer>, Failure> {
     let organization = admit(&site, &request, &id).await?;
     let params = Params::of(request.query_string());
     let today = Day::of(Timestamp::now());
@@ -109,12 +104,11 @@ pub(crate) async fn usage(
 
 /// The organisation, if the asker may know of its use.
 async fn admit(site: &Site, request: &HttpRequest, id: &str) -> Result<OrganizationId, Failure> {
-    let asker = asker(site, request);
     if let Some(secret) = job_secret(request) {
-        site.trust(Some(secret), asker)?;
+        site.trust(Some(secret), request)?;
         return path_uuid("id", id).map(OrganizationId);
     }
-    let caller = site.caller(require_header_key(request)?, asker).await?;
+    let caller = site.caller(require_header_key(request)?, request).await?;
     let organization = OrganizationId(path_uuid("id", id)?);
     if caller.organization.id == organization { Ok(organization) } else { Err(Refusal::NotYourOrganization.into()) }
 }

@@ -157,7 +157,7 @@ async fn by_key(site: &Site, request: &HttpRequest, path: &str, payload: Payload
     let id = DocumentId(path_uuid("id", path)?);
     let body = read(json(site, payload).await?)?;
     let key = require_either_key(body.key, header_key(request))?;
-    let caller = site.caller(key, asker(site, request)).await?;
+    let caller = site.caller(key, request).await?;
     let document = site.road(|road| async move { road.document(id).await }).await?.ok_or(Refusal::NoSuchDocument)?;
     if document.organization.id != caller.organization.id {
         return Err(Refusal::NotYours.into());

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     errors::Failure,
-    extract::{TakesJson, asker, require_header_key},
+    extract::{TakesJson, require_header_key},
     openapi::{Everywhere, Keyed},
     site::Site,
 };
@@ -40,7 +40,7 @@ pub(crate) struct CreditsAnswer {
 )]
 pub(crate) async fn credits(site: Data<Site>, request: HttpRequest, _: TakesJson) -> Result<Json<CreditsAnswer>, Failure> {
     let key = require_header_key(&request)?;
-    let caller = site.authenticate(key, asker(&site, &request)).await?;
+    let caller = site.permitted(key, &request).await?;
     let credits = site.road(|road| async move { road.credits(&caller).await }).await?;
     Ok(Json(CreditsAnswer { base_credits: credits.base, boost_credits: credits.boost, credits: credits.total() }))
 }

@@ -15,10 +15,10 @@ use touchstone_core::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::schema::Progress;
+use super::{schema::Progress, sight::Sight};
 use crate::{
     errors::Failure,
-    extract::{TakesJson, asker, header_key, json, require_either_key},
+    extract::{TakesJson, header_key, json, require_either_key},
     fields::Fields,
     openapi::{BadRequest, Bodied, Everywhere, Keyed},
     site::Site,
@@ -87,7 +87,7 @@ pub(crate) struct DetectAnswer {
 )]
 pub(crate) async fn detect(site: Data<Site>, request: HttpRequest, _: TakesJson, payload: Payload) -> Result<Json<DetectAnswer>, Failure> {
     let body = body(&site, payload).await?;
-    let id = accept(&site, &request, body).await?;
+    let (id, _) = accept(&site, &request, body).await?;
     Ok(Json(DetectAnswer { id: id.0, status: Progress::Pending }))
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Defaults {
 /// Who asks, and where the body's `model` leads; everything in the body but its `url` is checked.
 pub(super) async fn asked(site: &Site, request: &HttpRequest, body: &DetectBody) -> Result<(Caller, Route), Failure> {
     let key = require_either_key(body.key.clone(), header_key(request))?;
-    let caller = site.caller(key, asker(site, request)).await?;
+    let caller = site.caller(key, request).await?;
     let route = site.pure_road().route(body.model.as_deref())?;
     if body.email.as_deref().is_some_and(|email| email.trim().is_empty()) {
         return Err(Refusal::EmptyEmail.into());
@@ -129,15 +129,17 @@ pub(super) fn submission(body: &DetectBody, caller: Caller, route: Route, object
     }
 }
 
-/// Submits what a body asks for, in the name of whoever's key came along. A client that goes away meanwhile changes nothing.
-pub(super) async fn accept(site: &Site, request: &HttpRequest, body: DetectBody) -> Result<DocumentId, Failure> {
+/// Submits what a body asks for, in the name of whoever's key came along, and says what that key may see of it. A client that goes
+/// away meanwhile changes nothing.
+pub(super) async fn accept(site: &Site, request: &HttpRequest, body: DetectBody) -> Result<(DocumentId, Sight), Failure> {
     let (caller, route) = asked(site, request, &body).await?;
+    let sight = Sight::strangers(&caller.organization).with(&caller);
     let defaults = Defaults { preview: caller.organization.dialect.previews_by_default(), analysis: true };
-    site.road(|road| async move {
+    let id = site.road(|road| async move {
         let object_key = road.object_at(&caller, &body.url).await?;
         road.submit(submission(&body, caller, route, object_key, defaults)).await
-    })
-    .await
+    });
+    Ok((id.await?, sight))
 }
 
 /// The fields of a body. What is wrong with them is kept for [`Fields::done`].

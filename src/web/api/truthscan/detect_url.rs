@@ -95,10 +95,10 @@ pub(crate) async fn detect_url(
         max_wait_seconds: fields.integer("max_wait_seconds"),
     };
     fields.done()?;
-    let id = detect::accept(&site, &request, body.detect).await?;
+    let (id, sight) = detect::accept(&site, &request, body.detect).await?;
     let document = if body.wait.unwrap_or(true) { wait_for(&site, id, patience(body.max_wait_seconds)).await? } else { None };
     Ok(Json(match document {
-        Some(document) => DetectUrlAnswer::Ready(Box::new(ready(&site, &document))),
+        Some(document) => DetectUrlAnswer::Ready(Box::new(ready(&site, &document, sight))),
         None => DetectUrlAnswer::Pending(DetectAnswer { id: id.0, status: Progress::Pending }),
     }))
 }
@@ -127,8 +127,8 @@ async fn wait_for(site: &Site, id: DocumentId, within: Duration) -> Result<Optio
     }
 }
 
-fn ready(site: &Site, document: &DocumentRecord) -> ReadyAnswer {
-    let answer = answer::of(document, |asset| Sight::OWNER.link(site.pure_road(), document.id, asset));
+fn ready(site: &Site, document: &DocumentRecord, sight: Sight) -> ReadyAnswer {
+    let answer = answer::of(document, |asset| sight.link(site.pure_road(), document.id, asset));
     let details = answer.result_details.as_ref();
     ReadyAnswer {
         final_result: details.and_then(|details| details.final_result),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     errors::Failure,
-    extract::{TakesJson, asker, require_header_key},
+    extract::{TakesJson, require_header_key},
     fields::Params,
     openapi::{BadRequest, Everywhere, Keyed},
     site::Site,
@@ -52,7 +52,7 @@ pub(crate) async fn presign(site: Data<Site>, request: HttpRequest, _: TakesJson
     let params = Params::of(request.query_string());
     let file_name = params.required("file_name")?.to_owned();
     let expiration = params.integer("expiration")?;
-    let caller = site.caller(key, asker(&site, &request)).await?;
+    let caller = site.caller(key, &request).await?;
     let presigned = site.road(|road| async move { road.presign(&caller, &file_name, expiration).await }).await?;
     Ok(Json(PresignAnswer {
         status: "success",

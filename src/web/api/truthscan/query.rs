@@ -77,14 +77,13 @@ pub(crate) async fn query(
 
 /// The document that is asked for, if there is one that the asker may know of, and what may be told of it.
 pub(super) async fn found(site: &Site, request: &HttpRequest, payload: Payload) -> Result<Option<(DocumentRecord, Sight)>, Failure> {
-    let asker = asker(site, request);
-    site.limits.keyless.ask(&asker)?;
+    site.limits.keyless.ask(&asker(site, request))?;
     let body = read(json(site, payload).await?)?;
     let key = either_key(body.key, header_key(request))?;
     let id = DocumentId(body.id);
     let found = site.road(|road| async move { road.document(id).await }).await?;
     let Some(document) = found else { return Ok(None) };
-    let sight = Sight::of(site, &document.organization, key, asker).await?;
+    let sight = Sight::of(site, &document.organization, key, request).await?;
     Ok(sight.sees.then_some((document, sight)))
 }
 

@@ -1,10 +1,14 @@
 //! What an asker may see of an organisation's documents, by the key that came along (rows T5 and T10). One rule for every answer that
 //! shows a document.
 
-use std::net::IpAddr;
-
+use actix_web::HttpRequest;
 use secrecy::SecretString;
-use touchstone_core::{ids::DocumentId, organization::Organization, refusal::Refusal};
+use touchstone_core::{
+    ids::DocumentId,
+    key::Scope,
+    organization::{Caller, Organization},
+    refusal::Refusal,
+};
 use touchstone_moderation::{Asset, Road};
 
 use crate::{errors::Failure, site::Site};
@@ -19,20 +23,31 @@ pub(crate) struct Sight {
 }
 
 impl Sight {
-    /// What the owner sees.
-    pub(crate) const OWNER: Self = Self { sees: true, opens: true };
+    /// What everybody sees.
+    pub(crate) const fn strangers(organization: &Organization) -> Self {
+        Self { sees: !organization.private_queries, opens: !organization.secure_assets }
+    }
+
+    /// What one of the organisation's own keys sees besides: what its scopes open.
+    pub(crate) fn with(self, caller: &Caller) -> Self {
+        Self { sees: self.sees || caller.allows(Scope::Query), opens: self.opens || caller.allows(Scope::Assets) }
+    }
 
     /// What whoever sends this key, or none, sees. A key that is none is like no key: what is private stays unknown.
     ///
     /// # Errors
     /// 429 for too many wrong keys.
-    pub(crate) async fn of(site: &Site, organization: &Organization, key: Option<SecretString>, asker: IpAddr) -> Result<Self, Failure> {
-        let Organization { private_queries, secure_assets, .. } = *organization;
-        let strangers = Self { sees: !private_queries, opens: !secure_assets };
-        let Some(key) = key.filter(|_| strangers != Self::OWNER) else { return Ok(strangers) };
-        match site.authenticate(key, asker).await {
-            Ok(caller) if caller.organization.id == organization.id => Ok(Self::OWNER),
-            Ok(_) | Err(Failure::Refusal(Refusal::VerificationFailed)) => Ok(strangers),
+    pub(crate) async fn of(
+        site: &Site,
+        organization: &Organization,
+        key: Option<SecretString>,
+        request: &HttpRequest,
+    ) -> Result<Self, Failure> {
+        let strangers = Self::strangers(organization);
+        let Some(key) = key.filter(|_| !(strangers.sees && strangers.opens)) else { return Ok(strangers) };
+        match site.authenticate(key, request).await {
+            Ok(caller) if caller.organization.id == organization.id => Ok(strangers.with(&caller)),
+            Ok(_) | Err(Failure::Refusal(Refusal::VerificationFailed | Refusal::KeyRefused(_))) => Ok(strangers),
             Err(other) => Err(other),
         }
     }
