@@ -209,7 +209,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
     let query = line.split_once('?').map_or("", |(_, rest)| rest.split(' ').next().unwrap_or_default());
-    let form = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&body)).into_owned().collect();
+    let form = [query.as_bytes(), &body].iter().flat_map(|text| form_urlencoded::parse(text).into_owned()).collect();
     Some(Request { line, headers, form })
 }
 
