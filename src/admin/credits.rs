@@ -6,9 +6,9 @@ use touchstone_core::{
     credit,
     ids::{DocumentId, OrganizationId},
 };
-use touchstone_store::{Refunded, Settlement, Store};
+use touchstone_store::{LedgerRow, Refunded, Settlement, Store};
 
-use super::org::named;
+use super::{moment, org::named};
 
 /// `touchstone admin credits …`
 #[derive(Debug, Subcommand)]
@@ -96,10 +96,18 @@ pub(super) async fn run(store: &Store, command: Credits) -> anyhow::Result<Value
         Credits::Show { org } => show(store, org).await,
         Credits::Ledger { org, before, limit } => {
             named(store, org).await?;
-            Ok(json!({ "organization_id": org, "entries": store.ledger(org, before, limit).await? }))
+            let entries: Vec<Value> = store.ledger(org, before, limit).await?.iter().map(line).collect();
+            Ok(json!({ "organization_id": org, "entries": entries }))
         }
         Credits::Audit => Ok(serde_json::to_value(store.audit().await?)?),
     }
+}
+
+fn line(row: &LedgerRow) -> Value {
+    json!({
+        "id": row.id, "created_at": moment::written(row.created_at), "entry": row.entry, "base": row.base, "boost": row.boost,
+        "units": row.units, "document_id": row.document_id, "note": row.note,
+    })
 }
 
 fn described(org: OrganizationId, left: credit::Credits) -> Value {

@@ -1,7 +1,6 @@
 //! What an operator does to a ledger: gives, corrects, refunds, and reads it back.
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use serde::Serialize;
 use touchstone_core::{
     credit::{Credits, Entry},
     ids::{DocumentId, OrganizationId},
@@ -16,7 +15,7 @@ use crate::{
 };
 
 /// One row of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerRow {
     /// Grows with every row; an organisation's rows are in the order in which they happened.
     pub id: i64,

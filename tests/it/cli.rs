@@ -327,3 +327,22 @@ fn a_runtime_library_that_is_none_is_told_with_the_loaders_words() {
     let told = stderr(&output);
     assert!(!output.status.success() && told.contains("no_library.so") && told.contains("make runtime"), "{told}");
 }
+
+// B2: asking for a balance is a look-up by index, however long the ledger.
+#[test]
+fn the_ledgers_bench_measures_a_database_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = ["bench", "ledger", "--pairs", "20", "--tasks", "2", "--rows", "4000", "--json"];
+    let figures = run_json(folder.path(), &[], &bench);
+    for name in ["pairs_per_second", "short_us", "long_us", "long_to_short"] {
+        assert!(figures[name].as_f64().unwrap() > 0.0, "{name}: {figures}");
+    }
+    let plan = figures["plan"].as_array().unwrap();
+    assert!(!plan.is_empty() && plan.iter().all(|line| line.as_str().unwrap().starts_with("SEARCH")), "{plan:?}");
+    assert!(!folder.path().join("touchstone.sqlite").exists(), "the node's own database is left alone");
+
+    run_json(folder.path(), &[], &["admin", "org", "create", "--name", "Reef"]);
+    let used = format!("sqlite://{}", folder.path().join("touchstone.sqlite").display());
+    let output = run(folder.path(), &["bench", "ledger", "--database", &used]);
+    assert!(output.status.code() == Some(1) && stderr(&output).contains("one of its own"), "{}", stderr(&output));
+}

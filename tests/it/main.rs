@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was skipped and what was measured is for people to read")]
 
+mod accounts;
 mod accuracy;
 mod cli;
 mod crash;
@@ -19,6 +20,7 @@ mod remote;
 mod road;
 mod schemathesis;
 mod sdk;
+mod secrets;
 mod support;
 mod tidy;
 mod traps;

@@ -80,7 +80,13 @@ async fn the_server_does_what_its_document_says() {
         config.security.link_seconds = 3600;
         config.jobs.instances = vec!["lab".to_owned()];
     });
-    let client = app.client_of(crate::support::app::Org { metered: true, set: "secure_assets = true, stripe_customer_id = 'cus_1'", ..Default::default() }).await;
+    let client = app
+        .client_of(crate::support::app::Org {
+            metered: true,
+            set: "secure_assets = true, stripe_customer_id = 'cus_1'",
+            ..Default::default()
+        })
+        .await;
     let folder = tempfile::tempdir().unwrap();
     let Some(mut command) = python::program("schemathesis", folder.path()) else {
         return skip("schemathesis", "TOUCHSTONE_TEST_VENV is not set");

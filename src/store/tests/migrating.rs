@@ -1,6 +1,6 @@
 //! Migrations: one process at a time, there and back, never over a newer schema, never without a copy.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait;
 use touchstone_migrations::Migrator;
 
@@ -51,7 +51,7 @@ async fn a_newer_schema_is_refused(f: Fixture) {
 #[tokio::test]
 async fn a_sqlite_file_with_something_in_it_is_copied_aside_first() {
     let f = Fixture::sqlite().await;
-    let organization = f.organization(7, 0).await;
+    f.organization(7, 0).await;
     // As an older binary left it: the last migration is still to come.
     for expected in ["", ".2"] {
         Migrator::down(f.store.writer(), Some(1)).await.expect("down");
@@ -60,7 +60,10 @@ async fn a_sqlite_file_with_something_in_it_is_copied_aside_first() {
         assert!(copy.to_string_lossy().ends_with(&format!("touch stone.db.before-{}{expected}", applied[0])), "{copy:?}");
         let url = format!("sqlite://{}", copy.display());
         let opened = Store::open(&Settings { url, ..f.settings.clone() }).await.expect("open the copy");
-        assert_eq!(opened.credits(organization).await.expect("credits").base, 7);
+        // In that day's words: today's may know columns that the copy has not.
+        let base = Statement::from_string(DbBackend::Sqlite, "SELECT base FROM balance");
+        let base = opened.reader().query_one_raw(base).await.expect("answers").expect("one organisation");
+        assert_eq!(base.try_get_by_index::<i64>(0).expect("a number"), 7);
         let pending = Migrator::get_pending_migrations(opened.writer()).await.expect("the copy's history");
         assert_eq!(pending.iter().map(|migration| migration.name()).collect::<Vec<_>>(), applied, "the copy is of before");
     }

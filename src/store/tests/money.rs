@@ -1,6 +1,9 @@
 //! Credits: never below nothing, never twice, and always explained by the ledger.
 
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use tokio::time::timeout;
 use touchstone_core::{credit::Credits, ids::OrganizationId};
 
 use super::{
@@ -14,6 +17,7 @@ on_every_database!(
     fifty_credits_pay_for_fifty_of_two_hundred_submissions_at_once,
     a_verdict_spends_the_credit_once,
     a_failure_gives_back_what_was_taken_once,
+    work_that_is_cut_off_anywhere_is_whole_or_not_there,
     metered_organisations_and_test_keys_pay_nothing,
     a_grant_adds_up_and_an_unknown_organisation_is_told,
 );
@@ -84,6 +88,27 @@ async fn a_failure_gives_back_what_was_taken_once(f: Fixture) {
     let record = f.store.document(id).await.expect("document").expect("there");
     assert_eq!((record.status, record.settlement), (DocumentStatus::Failed, Settlement::Released));
     assert_eq!(record.error_message.as_deref(), Some("not an image"));
+}
+
+/// Rounds of cutting off, each a little later.
+const CUTS: u64 = 60;
+
+// B2: as when the client hangs up, or the process is told to stop.
+async fn work_that_is_cut_off_anywhere_is_whole_or_not_there(f: Fixture) {
+    let organization = f.organization(10, CUTS as i64 - 10).await;
+    for cut in (0..CUTS).map(|round| Duration::from_micros(round * round)) {
+        let mut new = document(organization, &f.upload(organization).await);
+        new.explicit = true;
+        let id = new.id;
+        drop(timeout(cut, f.store.submit(new.clone(), 100)).await);
+        assert!(matches!(f.submit(new).await, Submitted::Created(made) | Submitted::Replayed(made) if made == id));
+        let job = f.claim_one().await;
+        drop(timeout(cut, f.finish(&job, id)).await);
+        assert!(f.finish(&job, id).await.expect("finish") && f.store.complete(&job.lease).await.expect("complete"));
+    }
+    assert_eq!((f.credits(organization).await, f.units(organization).await), (Credits::default(), CUTS as i64));
+    assert_eq!(f.ledger(organization).await.len(), 1 + 2 * CUTS as usize);
+    f.sound().await;
 }
 
 async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {

@@ -1,12 +1,22 @@
-//! T5, T10, T16: nobody reaches what is another's. Every route, asked by its owner, by another organisation, with a key that is none,
-//! with a revoked one and with none at all, about organisations of every setting.
+//! T5, T10, T16, V7: nobody reaches what is another's. Every route, asked by its owner, by another organisation, with a key that is none,
+//! with keys of the owner that open nothing here, and with none at all, about organisations of every setting.
 //!
 //! [`MATRIX`] is the whole of it: a new route is one line there, and a route that is not there fails the test.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use reqwest::Method;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use touchstone_core::{
+    ids::OrganizationId,
+    key::{Limits, Scope},
+    time::Timestamp,
+};
+use touchstone_store::{NewKey, Store};
 
 use crate::support::{Answer, Client, TestApp, app::Org, eventually, pictures, root, zips};
 
@@ -62,7 +72,16 @@ const MATRIX: &[(&str, &str, Names)] = &[
 ];
 
 /// Who asks, from strangers to the owner: what strangers did must not have changed anything for the owner.
-const ASKERS: [&str; 5] = ["nobody", "an unknown key", "a revoked key", "another organisation", "the owner"];
+const ASKERS: [&str; 8] = [
+    "nobody",
+    "an unknown key",
+    "a revoked key",
+    "an expired key",
+    "a key of another network",
+    "a key of another scope",
+    "another organisation",
+    "the owner",
+];
 
 /// Where a key is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,7 +95,8 @@ struct Owner {
     client: Client,
     private: bool,
     secure: bool,
-    revoked: String,
+    /// Its keys that open nothing here.
+    barred: BTreeMap<&'static str, String>,
     /// An image, a batch, and the batch's one image.
     documents: [String; 3],
     /// The paths of its uploads.
@@ -109,13 +129,10 @@ impl Owner {
         let documents = [document, batch, member["id"].as_str().unwrap().to_owned()];
         let links = [&seen["result_details"]["heatmap_url"], &seen["preview_url"]].map(|url| url.as_str().unwrap().to_owned());
         let put = client.presign("spare.jpg").await.url;
-        let store = app.store().await;
-        let (id, revoked) = store.create_key(client.organization.parse().unwrap(), false).await.unwrap();
-        assert!(store.revoke_key(id).await.unwrap());
         Self {
             private,
             secure,
-            revoked: secrecy::ExposeSecret::expose_secret(&revoked).to_owned(),
+            barred: barred(&app.store().await, client.organization.parse().unwrap()).await,
             documents,
             uploads: vec![photo.path, zip.path],
             links: links.into_iter().chain([put]).collect(),
@@ -127,9 +144,9 @@ impl Owner {
         match asker {
             "nobody" => None,
             "an unknown key" => Some("aidet_live_sk_of_nobody"),
-            "a revoked key" => Some(&self.revoked),
             "another organisation" => Some(&other.client.key),
-            _ => Some(&self.client.key),
+            "the owner" => Some(&self.client.key),
+            barred => Some(&self.barred[barred]),
         }
     }
 
@@ -163,6 +180,23 @@ impl Owner {
     }
 }
 
+/// Keys of an organisation that open nothing here: revoked, over, for elsewhere, and for a part of the API that is not in the matrix.
+async fn barred(store: &Store, organization: OrganizationId) -> BTreeMap<&'static str, String> {
+    let (id, revoked) = store.create_key(organization, false).await.unwrap();
+    assert!(store.revoke_key(id).await.unwrap());
+    let limits = [
+        ("an expired key", Limits { expires_at: Some(Timestamp(1)), ..Limits::default() }),
+        ("a key of another network", Limits { networks: vec!["203.0.113.0/24".parse().unwrap()], ..Limits::default() }),
+        ("a key of another scope", Limits { scopes: Some(BTreeSet::from([Scope::Usage])), ..Limits::default() }),
+    ];
+    let mut keys = BTreeMap::from([("a revoked key", revoked.expose_secret().to_owned())]);
+    for (asker, limits) in limits {
+        let new = NewKey { organization, project: None, name: asker.into(), test: false, limits };
+        keys.insert(asker, store.issue_key(new).await.unwrap().1.expose_secret().to_owned());
+    }
+    keys
+}
+
 /// A pattern with its only parameter filled in.
 fn filled(pattern: &str, with: &str) -> String {
     match pattern.split_once('{') {
@@ -184,8 +218,8 @@ fn settled(answer: &Answer) -> (u16, String) {
 fn refused_for_its_key(asker: &str, answer: &Answer) -> bool {
     match asker {
         "nobody" => assert_eq!(answer.status, 422, "{}", answer.text()),
-        "an unknown key" | "a revoked key" => drop(answer.refused(403, "User verification failed")),
-        _ => return false,
+        "another organisation" | "the owner" => return false,
+        _ => drop(answer.refused(403, "User verification failed")),
     }
     true
 }

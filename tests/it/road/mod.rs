@@ -7,6 +7,7 @@ mod bulk_refused;
 mod credits;
 mod detect;
 mod drawn;
+mod keys;
 mod ledger;
 mod matrix;
 mod money;

@@ -89,8 +89,8 @@ async fn an_upload_url_needs_a_valid_key() {
         client.with_key(wrong).get_keyed(path).await.refused(403, "User verification failed");
     }
     let store = app.store().await;
-    let caller = store.caller(&client.key).await.unwrap().unwrap();
-    assert!(store.revoke_key(caller.key).await.unwrap());
+    let key = store.keys(Some(client.organization.parse().unwrap())).await.unwrap()[0].id;
+    assert!(store.revoke_key(key).await.unwrap());
     client.get_keyed(path).await.refused(403, "User verification failed");
 }
 
@@ -147,6 +147,7 @@ async fn sweep(app: &TestApp) -> u64 {
     let settings = touchstone_moderation::Settings {
         batches: app.config.batches.clone(),
         uploads: app.config.uploads.clone(),
+        accounts: app.config.accounts.clone(),
         jobs: app.config.jobs.clone(),
         public_url: url::Url::parse(&app.url).unwrap(),
         known_hosts: Vec::new(),

@@ -15,7 +15,7 @@ use touchstone::{
 use touchstone_core::{credit::Credits, organization::Dialect};
 use touchstone_store::{NewOrganization, Store};
 
-use super::{Client, audit, database::TestDatabase, eventually, install_tls};
+use super::{Client, audit, database::TestDatabase, eavesdrop, eventually, install_tls};
 
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
@@ -85,6 +85,7 @@ impl TestApp {
 
     pub(crate) fn start(plan: Plan) -> Self {
         install_tls();
+        eavesdrop::listen();
         let data = tempfile::tempdir().unwrap();
         let stop = CancellationToken::new();
         let (tell, told) = mpsc::channel();
@@ -152,6 +153,7 @@ impl Drop for TestApp {
         let complaints = thread.join();
         if !std::thread::panicking() {
             assert_eq!(complaints.expect("the app ends without a panic"), [""; 0], "left behind");
+            assert_eq!(eavesdrop::heard(), [""; 0], "secrets in what was logged, by this server or another of the suite");
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod client;
 pub(crate) mod database;
+pub(crate) mod eavesdrop;
 pub(crate) mod forge;
 pub(crate) mod ledger;
 pub(crate) mod node;

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Client, root};
+use super::{Client, eavesdrop, root};
 
 /// Longest wait for a server to say that it listens: a debug build reads its model first.
 const START: Duration = Duration::from_secs(30);
@@ -158,6 +158,9 @@ impl Drop for Process {
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
             self.child.kill().expect("a running child can be killed");
             self.child.wait().expect("a killed child can be waited for");
+        }
+        if !std::thread::panicking() {
+            assert_eq!(eavesdrop::lines_with_secrets(&self.log()), [""; 0], "secrets in the log");
         }
     }
 }
