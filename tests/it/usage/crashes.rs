@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// How often a sync is begun and perhaps cut off, in this process.
-const ROUNDS: usize = 2500;
+const ROUNDS: usize = 2000;
 
 /// How often the server is killed.
 const KILLS: u64 = 24;
@@ -81,7 +81,9 @@ async fn a_sync_that_is_cut_off_anywhere_ends_with_no_difference() {
             ledger::settle_on(&connection, organization.0, at, units).await;
             used += units;
         }
-        let polls = random.below(60);
+        // Some are cut off while they freeze, some while they send, and some come to their end.
+        let most = [80, 400, 2000][random.below(3) as usize];
+        let polls = random.below(most);
         match cut_off(sync(), polls).await {
             None => cut += 1,
             Some(Err(_)) => failed += 1,
@@ -91,7 +93,7 @@ async fn a_sync_that_is_cut_off_anywhere_ends_with_no_difference() {
         sea_orm::ConnectionTrait::execute_unprepared(&connection, "DELETE FROM lease").await.unwrap();
     }
     eprintln!("{ROUNDS} syncs: {cut} cut off, {failed} spoiled by Stripe, {done} done; {used} units used");
-    assert!(cut > ROUNDS / 4 && done > ROUNDS / 20 && failed > 0, "the points of crashing are spread");
+    assert!(cut > ROUNDS / 4 && done > ROUNDS / 20 && failed > ROUNDS / 50, "the points of crashing are spread");
     stripe.reliable();
     sync().await.unwrap();
     let books = billing.reconcile(organization, Period { first: ago(20), last: today() }).await.unwrap();
