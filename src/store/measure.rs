@@ -4,13 +4,25 @@
 use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 use touchstone_core::{ids::OrganizationId, time::Timestamp};
 
-use crate::{Store, StoreError, credits::with_owner};
+use crate::{NewOrganization, Store, StoreError, credits::with_owner, organizations};
 
 impl Store {
     /// Which database it is, as people call it.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         if self.file.is_some() { "SQLite" } else { "PostgreSQL" }
+    }
+
+    /// Makes so many organisations in one transaction: a database plans otherwise for a table of a few rows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn crowd(&self, organizations: usize) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        for _ in 0..organizations {
+            organizations::insert(&write, NewOrganization::default()).await?;
+        }
+        write.commit().await
     }
 
     /// Appends `pairs` pairs of adjustments to a ledger, each a credit up and down again, so that it still adds up.

@@ -1,6 +1,6 @@
 //! Organisations: who owns what, and with which settings.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use touchstone_core::{
     credit::{Balance, Credits, Entry},
     ids::OrganizationId,
@@ -39,44 +39,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn create_organization(&self, new: NewOrganization) -> Result<Organization, StoreError> {
-        let (id, now) = (OrganizationId::random(), Timestamp::now());
         let write = self.write().await?;
-        let row = organization::ActiveModel {
-            id: Set(id.0),
-            name: Set(new.name.clone()),
-            dialect: Set(new.dialect.name().to_owned()),
-            metered: Set(new.metered),
-            private_queries: Set(false),
-            heatmap_for_real: Set(false),
-            secure_assets: Set(false),
-            stripe_customer_id: Set(new.stripe_customer_id.clone()),
-            created_at: Set(now.0),
-            plan: Set(new.plan.name().to_owned()),
-        };
-        organization::Entity::insert(row).exec_without_returning(&*write).await?;
-        // What it starts with stands for this month's allowance, if its plan has one.
-        let month = if new.credits.base > 0 { now.month() } else { 0 };
-        let from = Balance { left: Credits::default(), month };
-        balance::Entity::insert(balance_row(id, from)).exec_without_returning(&*write).await?;
-        projects::insert_default(&write, id, now).await?;
-        if new.credits != Credits::default() {
-            let (to, note) = (Balance { left: new.credits, month }, Some("to start with"));
-            let movement = Movement { entry: Entry::Grant, from, to, units: 0, document: None, note };
-            record(&write, id, movement).await?;
-        }
+        let made = insert(&write, new).await?;
         write.commit().await?;
-        let NewOrganization { name, dialect, plan, metered, stripe_customer_id, .. } = new;
-        Ok(Organization {
-            id,
-            name,
-            dialect,
-            plan,
-            metered,
-            private_queries: false,
-            heatmap_for_real: false,
-            secure_assets: false,
-            stripe_customer_id,
-        })
+        Ok(made)
     }
 
     /// One organisation.
@@ -135,6 +101,46 @@ impl Store {
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
         Ok(organization::Entity::find().limit(1).one(self.reader()).await?.is_none())
     }
+}
+
+/// Writes the rows of a new organisation.
+pub(crate) async fn insert(write: &DatabaseTransaction, new: NewOrganization) -> Result<Organization, StoreError> {
+    let (id, now) = (OrganizationId::random(), Timestamp::now());
+    let row = organization::ActiveModel {
+        id: Set(id.0),
+        name: Set(new.name.clone()),
+        dialect: Set(new.dialect.name().to_owned()),
+        metered: Set(new.metered),
+        private_queries: Set(false),
+        heatmap_for_real: Set(false),
+        secure_assets: Set(false),
+        stripe_customer_id: Set(new.stripe_customer_id.clone()),
+        created_at: Set(now.0),
+        plan: Set(new.plan.name().to_owned()),
+    };
+    organization::Entity::insert(row).exec_without_returning(write).await?;
+    // What it starts with stands for this month's allowance, if its plan has one.
+    let month = if new.credits.base > 0 { now.month() } else { 0 };
+    let from = Balance { left: Credits::default(), month };
+    balance::Entity::insert(balance_row(id, from)).exec_without_returning(write).await?;
+    projects::insert_default(write, id, now).await?;
+    if new.credits != Credits::default() {
+        let (to, note) = (Balance { left: new.credits, month }, Some("to start with"));
+        let movement = Movement { entry: Entry::Grant, from, to, units: 0, document: None, note };
+        record(write, id, movement).await?;
+    }
+    let NewOrganization { name, dialect, plan, metered, stripe_customer_id, .. } = new;
+    Ok(Organization {
+        id,
+        name,
+        dialect,
+        plan,
+        metered,
+        private_queries: false,
+        heatmap_for_real: false,
+        secure_assets: false,
+        stripe_customer_id,
+    })
 }
 
 /// A row as the rest of Touchstone knows it.

@@ -10,8 +10,13 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+    sqlx::{
+        ConnectOptions as _,
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use touchstone_core::{organization::Organization, plan::Plans};
@@ -67,7 +72,7 @@ impl Store {
             let writer = Database::connect(sqlite(settings, &path, false)).await?;
             (writer, Database::connect(sqlite(settings, &path, true)).await?, Some(path))
         } else if settings.url.starts_with("postgres://") || settings.url.starts_with("postgresql://") {
-            let pool = Database::connect(postgres(settings)).await?;
+            let pool = Database::connect(postgres(settings)?).await?;
             (pool.clone(), pool, None)
         } else {
             // Only the scheme: what follows it may hold a password.
@@ -170,14 +175,18 @@ fn sqlite(settings: &Settings, path: &Path, reader: bool) -> ConnectOptions {
     options
 }
 
-fn postgres(settings: &Settings) -> ConnectOptions {
-    let mut options = ConnectOptions::new(&settings.url);
+/// The URL may hold a password, and the ORM logs the one that it is given: it gets one that says nothing.
+fn postgres(settings: &Settings) -> Result<ConnectOptions, StoreError> {
+    let unreadable = |error: sea_orm::sqlx::Error| DbErr::Conn(RuntimeErr::Internal(error.to_string()));
+    let server: PgConnectOptions = settings.url.parse().map_err(unreadable)?;
+    let server = server.application_name("touchstone").disable_statement_logging();
+    let mut options = ConnectOptions::new("postgres://");
     options
+        .map_sqlx_postgres_opts(move |_| server.clone())
         .sqlx_logging(false)
         .max_connections(settings.max_connections.max(1))
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
-        .test_before_acquire_if_idle_for(Duration::from_secs(10))
-        .set_application_name("touchstone");
-    options
+        .test_before_acquire_if_idle_for(Duration::from_secs(10));
+    Ok(options)
 }

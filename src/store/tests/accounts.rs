@@ -36,7 +36,7 @@ async fn an_address_is_a_member_once_in_each_organisation(f: Fixture) {
     f.store.add_member(lake, &email("ann@example.org"), "Ann", Role::Owner).await.expect("elsewhere");
     let nowhere = f.store.add_member(OrganizationId::random(), &email("ann@example.org"), "Ann", Role::Owner).await;
     assert!(matches!(nowhere, Err(StoreError::NoOrganization(_))));
-    assert_eq!(f.store.members(reef).await.expect("members"), [ann.clone()]);
+    assert_eq!(f.store.members(reef).await.expect("members"), vec![ann.clone()]);
 
     let changed = f.store.set_member(ann.id, Some(Role::Moderator), None).await.expect("changed");
     assert_eq!((changed.role, changed.name.as_str()), (Role::Moderator, "Ann"));
