@@ -10,6 +10,9 @@ use uuid::Uuid;
 
 use crate::{Billing, Period, trouble::Trouble};
 
+/// How long a call waits for those before it, beside what a dead one's lease may last.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How often a call looks whether the one before it is done.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -65,7 +68,10 @@ impl Billing {
         let holder = Uuid::new_v4().to_string();
         self.take(request.organization, &holder).await?;
         let report = self.freeze_and_send(&request, customer, &holder).await;
-        self.store.release_lease(&lease(request.organization), &holder).await?;
+        if let Err(error) = self.store.release_lease(&lease(request.organization), &holder).await {
+            // What was sent is sent: the next call only waits a little longer.
+            tracing::warn!(%error, "the lease of a sync was not given back");
+        }
         report
     }
 
@@ -107,7 +113,7 @@ impl Billing {
         let mut pending: Vec<MeterEvent> = self.store.meter_events(sync.id).await?;
         pending.retain(|event| event.state == MeterEventState::Pending);
         for at in 0..pending.len() {
-            let waits = match self.is_counted(&pending[at]).await? {
+            let waits = match self.no_meter(&pending[at]).await? {
                 Some(why) => Some(why),
                 None => self.deliver(pending[at].clone(), holder).await?,
             };
@@ -124,7 +130,7 @@ impl Billing {
     }
 
     /// Why nothing can be sent to the event's meter: a name that no meter has would turn every event into a refused one.
-    async fn is_counted(&self, event: &MeterEvent) -> Result<Option<String>, Trouble> {
+    async fn no_meter(&self, event: &MeterEvent) -> Result<Option<String>, Trouble> {
         Ok(self.stripe()?.meter(&event.meter).await.err())
     }
 
@@ -143,9 +149,9 @@ impl Billing {
         Ok(message)
     }
 
-    /// Waits until no other call for the organisation is at work, as long as a dead one's lease could last.
+    /// Waits until no other call for the organisation is at work.
     async fn take(&self, organization: OrganizationId, holder: &str) -> Result<(), Trouble> {
-        let deadline = Instant::now() + self.lease_span() + LOOK_EVERY;
+        let deadline = Instant::now() + self.lease_span() + PATIENCE;
         while !self.store.take_lease(&lease(organization), holder, self.lease_span()).await? {
             if Instant::now() > deadline {
                 return Err(Refusal::Busy { retry_after: self.lease_span() }.into());
