@@ -14,6 +14,7 @@ mod m20261121_000006_analysis;
 mod m20261121_000007_profiles;
 mod m20261121_000008_accounts;
 mod m20261121_000009_ledger;
+mod m20261121_000010_usage;
 
 /// The list of all migrations.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_profiles::Migration),
             Box::new(m20261121_000008_accounts::Migration),
             Box::new(m20261121_000009_ledger::Migration),
+            Box::new(m20261121_000010_usage::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@ mod org;
 mod print;
 mod project;
 mod secret;
+mod usage;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -48,6 +49,9 @@ enum Noun {
     /// The keys that sign links.
     #[command(subcommand)]
     Secret(secret::Secret),
+    /// What was used, and its way to Stripe.
+    #[command(subcommand)]
+    Usage(usage::Usage),
 }
 
 /// Runs one command against the configured database and answers what to print, and the exit code.
@@ -65,13 +69,15 @@ pub async fn run(config: &Config, admin: Admin) -> anyhow::Result<(String, u8)> 
         Noun::Credits(command) => credits::run(&store, command).await,
         Noun::Key(command) => key::run(&store, command).await,
         Noun::Secret(command) => secret::run(&store, command).await,
+        Noun::Usage(command) => usage::run(config, &store, command).await,
     }?;
     Ok((print::text(&answer, admin.table), u8::from(differs(&answer))))
 }
 
-/// An audit that found something has an answer, and has failed.
+/// An audit or a reconciliation that found something has an answer, and has failed.
 fn differs(answer: &Value) -> bool {
-    answer["differences"].as_array().is_some_and(|found| !found.is_empty())
+    let found = answer["differences"].as_array().is_some_and(|found| !found.is_empty());
+    found || answer["difference"].as_i64().is_some_and(|difference| difference != 0)
 }
 
 /// Brings the configured database up to date and answers what was done.

@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 use secrecy::{SecretSlice, SecretString};
 use tokio_util::sync::CancellationToken;
+use touchstone_billing::Billing;
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{credit::Credits, organization::Dialect, time::Timestamp};
 use touchstone_moderation::{Road, Words};
@@ -57,6 +58,7 @@ pub struct Demo {
 pub struct App {
     store: Store,
     road: Road,
+    billing: Billing,
     signer: Signer,
     pipeline: Option<Pipeline>,
     server: Option<touchstone_web::Bound>,
@@ -88,11 +90,13 @@ impl App {
         let settings = road_settings(&config, address)?;
         let fetcher = Fetcher::open(&config.fetch, &settings.known_hosts).context("foreign URLs cannot be fetched")?;
         let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, settings).with_words(words(&config, &roles)?);
+        let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
         let model = model_facts(pipeline.as_ref());
-        let server = listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), model)).transpose()?;
+        let server =
+            listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), billing.clone(), model)).transpose()?;
         // Last: a key that is shown once must not be made by a start that then fails.
         let demo = first_start(&store, &config.http.try_it_organization).await?;
-        Ok(Self { store, road, signer, pipeline, server, address, roles, config, demo })
+        Ok(Self { store, road, billing, signer, pipeline, server, address, roles, config, demo })
     }
 
     /// Where the server listens; `None` for a node without the API.
@@ -135,7 +139,7 @@ impl App {
             parts.spawn(worker.run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {
-            parts.spawn(cron::run_until(self.store.clone(), self.road.clone(), stop.clone()));
+            parts.spawn(cron::run_until(self.store.clone(), self.road.clone(), self.billing.clone(), stop.clone()));
         }
         if let Some(server) = self.server {
             let stop = stop.clone();

@@ -32,6 +32,8 @@ pub struct Config {
     pub blobs: touchstone_blobs::Settings,
     /// Secrets and signed links.
     pub security: Security,
+    /// Where metered use is billed.
+    pub stripe: touchstone_billing::Settings,
     /// What may be sent in.
     pub uploads: touchstone_moderation::settings::Uploads,
     /// Which foreign URLs are fetched.

@@ -6,11 +6,16 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
+use touchstone_billing::{Billing, Period, SyncRequest};
+use touchstone_core::{day::Day, time::Timestamp};
 use touchstone_moderation::Road;
 use touchstone_store::Store;
 
 /// Second, minute, hour, day, month, weekday: ten past every hour.
 const SWEEP_UPLOADS: &str = "0 10 * * * *";
+
+/// Twenty past midnight: the day before is over everywhere, and its last documents are judged.
+const SYNC_USAGE: &str = "0 20 0 * * *";
 
 /// Every hour, five seconds late for the sake of clocks that are not quite right: the first one of a month is the one that counts.
 const RESET_ALLOWANCES: &str = "5 0 * * * *";
@@ -22,10 +27,11 @@ const ROUND: Duration = Duration::from_secs(600);
 ///
 /// # Errors
 /// When the scheduler does not start.
-pub async fn run_until(store: Store, road: Road, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run_until(store: Store, road: Road, billing: Billing, stop: CancellationToken) -> anyhow::Result<()> {
     let mut scheduler = JobScheduler::new().await?;
     let name = Arc::new(crate::worker::node_name());
     let (resets, node) = (store.clone(), name.clone());
+    let (synced, syncer) = (store.clone(), name.clone());
     scheduler
         .add(Job::new_async(SWEEP_UPLOADS, move |_, _| {
             let (store, road, name) = (store.clone(), road.clone(), name.clone());
@@ -36,6 +42,12 @@ pub async fn run_until(store: Store, road: Road, stop: CancellationToken) -> any
         .add(Job::new_async(RESET_ALLOWANCES, move |_, _| {
             let (store, name) = (resets.clone(), node.clone());
             Box::pin(async move { reset_allowances(&store, &name).await })
+        })?)
+        .await?;
+    scheduler
+        .add(Job::new_async(SYNC_USAGE, move |_, _| {
+            let (store, billing, name) = (synced.clone(), billing.clone(), syncer.clone());
+            Box::pin(async move { sync_usage(&store, &billing, &name).await })
         })?)
         .await?;
     scheduler.start().await?;
@@ -66,5 +78,29 @@ async fn reset_allowances(store: &Store, node: &str) {
         Ok(0) => {}
         Ok(organizations) => tracing::info!(organizations, "a month has begun: base credits are the plan's again"),
         Err(error) => tracing::error!(%error, "monthly credits could not all be reset; the next round tries again"),
+    }
+}
+
+/// Sends the use of every full day that Stripe still takes. What fails is tried again the next day, for five weeks.
+async fn sync_usage(store: &Store, billing: &Billing, node: &str) {
+    if !billing.sends() {
+        return;
+    }
+    let billed = match store.take_lease("sync_usage", node, ROUND).await {
+        Ok(false) => return,
+        Ok(true) => billing.billed().await.map_err(anyhow::Error::from),
+        Err(error) => Err(error.into()),
+    };
+    let billed = billed.unwrap_or_else(|error| {
+        tracing::error!(error = format!("{error:#}"), "usage could not be sent; the next day tries again");
+        Vec::new()
+    });
+    let Period { first, last } = Period::round(Day::of(Timestamp::now()));
+    for organization in billed {
+        let organization = organization.id;
+        match billing.sync(SyncRequest { organization, first, last, idempotency_id: None }).await {
+            Ok(report) => tracing::info!(%organization, sent = report.value_sent_to_stripe, message = report.message, "usage was sent"),
+            Err(refusal) => tracing::error!(%organization, %refusal, "usage could not be sent; the next day tries again"),
+        }
     }
 }

@@ -12,6 +12,8 @@ use crate::key::Denial;
 pub enum Kind {
     /// The request itself is wrong.
     Invalid,
+    /// The caller has not shown who it is, where that is a secret of the operator's and no key.
+    Unauthorized,
     /// The caller may not do this.
     Forbidden,
     /// No such thing, or none that this caller may know of.
@@ -155,6 +157,35 @@ pub enum Refusal {
     BadLink,
     /// The asset was removed by retention.
     Removed,
+    /// The job secret is wrong, missing, or none is set.
+    WrongJobSecret,
+    /// What was posted in Stripe's name was not signed by it just now, or no secret is set.
+    BadSignature,
+    /// No organisation has this id. Only for those who hold the job secret.
+    NoSuchOrganization,
+    /// The key is another organisation's.
+    NotYourOrganization,
+    /// The organisation is not billed by use.
+    NotMetered,
+    /// Nobody pays for the organisation's use.
+    NoStripeCustomer,
+    /// The range of days makes no sense.
+    WrongPeriod {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The call's name was used for another range.
+    IdempotencyReused {
+        /// The first day of that range.
+        first: String,
+        /// Its last day.
+        last: String,
+    },
+    /// Stripe, or the settings for it, did not let usage be sent.
+    StripeFailed {
+        /// Why, and what waits.
+        reason: String,
+    },
     /// Something of ours failed; the log has it under this reference.
     Internal {
         /// What to quote to the operator.
@@ -187,13 +218,15 @@ impl Refusal {
             | Self::NotEnoughCredits
             | Self::TestsUsedUp { .. }
             | Self::NotYours
+            | Self::NotYourOrganization
             | Self::BadLink => Kind::Forbidden,
-            Self::NoSuchDocument => Kind::NotFound,
+            Self::WrongJobSecret | Self::BadSignature => Kind::Unauthorized,
+            Self::NoSuchDocument | Self::NoSuchOrganization => Kind::NotFound,
             Self::Removed => Kind::Gone,
             Self::TooManyRequests { retry_after } => Kind::TooMany(*retry_after),
             Self::TooManyUploads { .. } => Kind::TooMany(Duration::from_secs(60)),
             Self::Busy { retry_after } | Self::Draining { retry_after } => Kind::Unavailable(*retry_after),
-            Self::Internal { .. } => Kind::Internal,
+            Self::StripeFailed { .. } | Self::Internal { .. } => Kind::Internal,
             _ => Kind::Invalid,
         }
     }
@@ -225,9 +258,17 @@ impl Refusal {
             Self::TooManyUploads { .. } | Self::TooManyRequests { .. } => "Too many requests".into(),
             Self::Busy { .. } | Self::Draining { .. } => "Service temporarily unavailable".into(),
             Self::NoSuchDocument => "Document not found".into(),
-            Self::NotYours => "Access denied".into(),
+            Self::NotYours | Self::NotYourOrganization => "Access denied".into(),
             Self::BadLink => "Invalid or expired link".into(),
             Self::Removed => "Asset removed".into(),
+            Self::WrongJobSecret => "Invalid job secret".into(),
+            Self::BadSignature => "Invalid signature".into(),
+            Self::NoSuchOrganization => "Organization not found".into(),
+            Self::NotMetered => "Organization is not metered".into(),
+            Self::NoStripeCustomer => "Organization has no Stripe customer".into(),
+            Self::WrongPeriod { .. } => "Invalid date range".into(),
+            Self::IdempotencyReused { .. } => "idempotency_id already used".into(),
+            Self::StripeFailed { .. } => "Usage could not be sent to Stripe".into(),
             Self::Internal { .. } => "Internal server error".into(),
         }
     }
@@ -303,6 +344,19 @@ impl Refusal {
             Self::NotYours => "The document belongs to another organisation.".into(),
             Self::BadLink => "Links live for minutes. POST /query gives fresh ones, in an organisation with secure assets only with its key; or POST here with that key.".into(),
             Self::Removed => "It was deleted when its time was over. Submit the image again.".into(),
+            Self::WrongJobSecret => "Send the server's security.job_secret (JOB_SECRET) in the header x-job-secret. Where none is set, nobody may.".into(),
+            Self::BadSignature => "It must carry Stripe's signature of this moment. Is stripe.webhook_secret this endpoint's, and the clock right?".into(),
+            Self::NoSuchOrganization => "No organisation has this id; `touchstone admin org list` shows them.".into(),
+            Self::NotYourOrganization => "The key belongs to another organisation.".into(),
+            Self::NotMetered => "Its use is paid with credits, so there is nothing to bill.".into(),
+            Self::NoStripeCustomer => "Nobody pays for its use: set the organisation's Stripe customer first.".into(),
+            Self::WrongPeriod { reason } => format!("{reason} Dates are UTC days, both included."),
+            Self::IdempotencyReused { first, last } => {
+                format!("It was used for {first} to {last}, and is answered for that range only. Send another one, or none.")
+            }
+            Self::StripeFailed { reason } => {
+                format!("{}. Nothing is lost or sent twice: call again, or see `touchstone admin usage reconcile`.", reason.trim_end_matches('.'))
+            }
             Self::Internal { reference } => {
                 format!("It is our fault and is logged as {reference}. Try again, and quote the reference if it stays.")
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{
     ActiveValue::Set,
-    EntityTrait, ExprTrait,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{Expr, OnConflict},
 };
 use touchstone_core::time::Timestamp;
@@ -29,5 +29,15 @@ impl Store {
         let taken = Entity::insert(row).on_conflict(take).exec_without_returning(&*write).await?;
         write.commit().await?;
         Ok(taken > 0)
+    }
+
+    /// Gives a lease back before its time. Nothing happens when somebody else holds it by now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        Entity::delete_many().filter(Column::Name.eq(name).and(Column::Holder.eq(holder))).exec(&*write).await?;
+        write.commit().await
     }
 }

@@ -11,6 +11,7 @@ mod model;
 mod money;
 mod submissions;
 mod uploads;
+mod usage;
 mod working;
 
 use fixture::Fixture;

@@ -134,6 +134,7 @@ impl ResponseError for Failure {
         match self {
             Self::Refusal(refusal) => match refusal.kind() {
                 Kind::Invalid => StatusCode::BAD_REQUEST,
+                Kind::Unauthorized => StatusCode::UNAUTHORIZED,
                 Kind::Forbidden => StatusCode::FORBIDDEN,
                 Kind::NotFound => StatusCode::NOT_FOUND,
                 Kind::Gone => StatusCode::GONE,

@@ -8,12 +8,16 @@ use std::collections::HashMap;
 use actix_web::web::Query;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use touchstone_core::day::Day;
 use uuid::Uuid;
 
 use crate::errors::{Failure, Problem};
 
 /// Longest value, as JSON, that is echoed to its sender.
 const LONGEST_ECHO: usize = 200;
+
+/// What is said of a text that is no day.
+const NOT_A_DAY: &str = "Input should be a valid date in the format YYYY-MM-DD";
 
 /// The fields of a JSON body, and what was found wrong with them so far.
 pub(crate) struct Fields {
@@ -100,6 +104,14 @@ impl Fields {
         self.uuid(name).unwrap_or_default()
     }
 
+    /// A day that must be there. Day 0 when it is not: [`Fields::done`] refuses then.
+    pub(crate) fn required_day(&mut self, name: &str) -> Day {
+        self.require(name);
+        let text = self.text(name);
+        text.and_then(|text| text.parse().ok().or_else(|| self.wrong("date_from_datetime_parsing", name, NOT_A_DAY, &Value::String(text))))
+            .unwrap_or(Day(0))
+    }
+
     /// Adds a problem that only the whole request shows.
     pub(crate) fn object_to(&mut self, name: &str, msg: &str) {
         self.problems.push(Problem::new("value_error", &["body", name], msg, Value::Null));
@@ -156,6 +168,17 @@ impl Params {
     /// A parameter, if it is there.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// A day, if it is there.
+    ///
+    /// # Errors
+    /// 422 when it is something else.
+    pub(crate) fn day(&self, name: &str) -> Result<Option<Day>, Failure> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        text.parse()
+            .map(Some)
+            .map_err(|_| Failure::problem("date_from_datetime_parsing", &["query", name], NOT_A_DAY, echo(&Value::String(text.to_owned()))))
     }
 
     /// A whole number, if it is there.

@@ -4,7 +4,8 @@
 //! answers that published clients expect. No rule of detection, credit or ownership lives here, and no SQL.
 
 mod api {
-    //! The API dialects.
+    //! The API dialects, and usage.
+    pub(crate) mod billing;
     pub(crate) mod truthscan;
 }
 mod console {

@@ -14,7 +14,10 @@ use utoipa::{
 };
 
 use crate::{
-    api::truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
+    api::{
+        billing::{events, sync, usage},
+        truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
+    },
     errors::{ErrorBody, InvalidBody, Problem},
 };
 
@@ -37,6 +40,9 @@ use crate::{
         assets::get_preview,
         assets::post_preview,
         credits::credits,
+        usage::usage,
+        sync::sync,
+        events::take,
         health::health,
         health::metrics,
         help::help,
@@ -46,6 +52,7 @@ use crate::{
         (name = "Detection", description = "The three steps, and the answer."),
         (name = "Pictures", description = "Heatmaps and previews."),
         (name = "Account", description = "What an organisation has left."),
+        (name = "Billing", description = "What an organisation used, and its way to Stripe."),
         (name = "Service", description = "How the server is."),
     )
 )]
@@ -92,6 +99,14 @@ group!(
 group!(
     /// The link or URL is not honoured.
     Forbidden: ("403", ErrorBody, "Not allowed: the key, or the signature of the URL, is wrong or has expired")
+);
+group!(
+    /// The operation needs the job secret.
+    JobSecret: ("401", ErrorBody, "The job secret is wrong or missing, or the server has none")
+);
+group!(
+    /// The operation needs a signature of Stripe's.
+    Signed: ("401", ErrorBody, "It was not signed by Stripe just now, or the server does not know Stripe's secret")
 );
 group!(
     /// There is no such thing.

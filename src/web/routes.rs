@@ -8,7 +8,10 @@ use actix_web::{
 };
 
 use crate::{
-    api::truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
+    api::{
+        billing::{events, sync, usage},
+        truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
+    },
     console::try_it,
     docs,
     errors::Failure,
@@ -33,6 +36,9 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(at("/heatmap/{id}", "GET, HEAD, POST").route(get(assets::get_heatmap)).route(web::post().to(assets::post_heatmap)))
         .service(at("/preview/{id}", "GET, HEAD, POST").route(get(assets::get_preview)).route(web::post().to(assets::post_preview)))
         .service(at("/check-user-credits", "GET, HEAD").route(get(credits::credits)))
+        .service(at("/organizations/{id}/usage", "GET, HEAD").route(get(usage::usage)))
+        .service(at("/organizations/{id}/usage/sync-to-stripe", "POST").route(web::post().to(sync::sync)))
+        .service(at("/billing/stripe/events", "POST").route(web::post().to(events::take)))
         .service(at("/health", "GET, HEAD").route(get(health::health)))
         .service(at("/metrics", "GET, HEAD").route(get(health::metrics)))
         .service(at("/help", "GET, HEAD").route(get(help::help)))

@@ -9,6 +9,7 @@ use std::{
 use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web::Data};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
+use touchstone_billing::Billing;
 use touchstone_moderation::Road;
 use url::{Host, Url};
 
@@ -42,10 +43,10 @@ pub struct Bound {
 ///
 /// # Errors
 /// When a setting makes no sense or the listener cannot be used.
-pub fn bind(listener: TcpListener, settings: &Settings, road: Road, model: String) -> Result<Bound, BindError> {
+pub fn bind(listener: TcpListener, settings: &Settings, road: Road, billing: Billing, model: String) -> Result<Bound, BindError> {
     let public = is_public(listener.local_addr()?.ip(), road.public_url());
     let recorder = if settings.metrics { metrics::install() } else { None };
-    let site = Data::new(Site::new(road, settings, public, model, recorder)?);
+    let site = Data::new(Site::new(road, billing, settings, public, model, recorder)?);
     let shared = site.clone();
     let workers = match settings.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),

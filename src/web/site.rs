@@ -20,6 +20,7 @@ use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use touchstone_billing::Billing;
 use touchstone_core::{organization::Caller, refusal::Refusal};
 use touchstone_moderation::Road;
 use tracing::Instrument;
@@ -42,6 +43,7 @@ const NO_PLACE: Duration = Duration::from_secs(2);
 /// Everything that handlers share.
 pub(crate) struct Site {
     road: Road,
+    billing: Billing,
     runtime: Handle,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
@@ -63,6 +65,7 @@ impl Site {
     /// When `http.trusted_proxies` holds something that is no network.
     pub(crate) fn new(
         road: Road,
+        billing: Billing,
         settings: &Settings,
         public: bool,
         model: String,
@@ -70,6 +73,7 @@ impl Site {
     ) -> Result<Self, NoNetwork> {
         Ok(Self {
             road,
+            billing,
             runtime: Handle::current(),
             limits: Limits::new(settings),
             proxies: Proxies::parse(&settings.trusted_proxies)?,
@@ -92,11 +96,38 @@ impl Site {
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send + 'static,
     {
-        let step = step(self.road.clone()).in_current_span();
-        match self.runtime.spawn(step).await {
+        self.run(step(self.road.clone())).await
+    }
+
+    /// The same for a step of billing: a client that goes away does not cut a sync in half.
+    ///
+    /// # Errors
+    /// What the step refuses.
+    pub(crate) async fn billing<T, F>(&self, step: impl FnOnce(Billing) -> F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        self.run(step(self.billing.clone())).await
+    }
+
+    async fn run<T: Send + 'static>(&self, step: impl Future<Output = Result<T, Refusal>> + Send + 'static) -> Result<T, Failure> {
+        match self.runtime.spawn(step.in_current_span()).await {
             Ok(outcome) => outcome.map_err(Failure::from),
             Err(died) => Err(Failure::internal(&died)),
         }
+    }
+
+    /// Admits a trusted backend job. A wrong secret counts against its sender's address.
+    ///
+    /// # Errors
+    /// 401 for a wrong or missing secret, 429 for too many of them.
+    pub(crate) fn trust(&self, secret: Option<SecretString>, request: &HttpRequest) -> Result<(), Failure> {
+        if secret.is_some_and(|secret| self.billing.trusts(&secret)) {
+            return Ok(());
+        }
+        self.limits.keyless.ask(&asker(client(self, request)))?;
+        Err(Refusal::WrongJobSecret.into())
     }
 
     /// The road's pure parts, which wait for nothing.

@@ -6,11 +6,13 @@ good answers; the other half stay random and must be refused as the document say
 
 import atexit
 import collections
+import hmac
 import itertools
 import json
 import os
 import random
 import threading
+import time
 
 import schemathesis
 
@@ -68,6 +70,27 @@ def presign(case):
     case.query = {"file_name": "photo.png", "expiration": 600}
 
 
+def usage(case):
+    case.path_parameters = {"id": SEEDS["organization"]}
+    case.query = {}
+    case.headers.pop("x-job-secret", None)
+
+
+def sync(case):
+    case.path_parameters = {"id": SEEDS["organization"]}
+    case.headers["x-job-secret"] = SEEDS["job_secret"]
+    case.body = {"start_date": SEEDS["today"], "end_date": SEEDS["today"]}
+
+
+def stripe_event(case):
+    body = b'{"id": "evt_1", "type": "v1.billing.meter.of_the_test"}'
+    now = str(int(time.time())).encode()
+    signature = hmac.new(SEEDS["webhook_secret"].encode(), now + b"." + body, "sha256").hexdigest()
+    case.headers["stripe-signature"] = f"t={now.decode()},v1={signature}"
+    case.media_type = "application/json"
+    case.body = body
+
+
 VALID = {
     "POST /detect": detect,
     "POST /detect-url": detect_url,
@@ -80,6 +103,9 @@ VALID = {
     "POST /preview/{id}": keyed,
     "PUT /blobs/uploads/{name}": put,
     "GET /get-presigned-url": presign,
+    "GET /organizations/{id}/usage": usage,
+    "POST /organizations/{id}/usage/sync-to-stripe": sync,
+    "POST /billing/stripe/events": stripe_event,
 }
 
 

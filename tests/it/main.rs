@@ -24,3 +24,4 @@ mod secrets;
 mod support;
 mod tidy;
 mod traps;
+mod usage;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp, Upload, pictures, python, skip, zips};
+use crate::support::{Client, TestApp, Upload, pictures, python, skip, stripe, zips};
+
+/// The secret of trusted backend jobs.
+const JOB_SECRET: &str = "the secret of backend jobs";
 
 /// What an upload URL of ours needs, as the document names it.
 fn put_parameters(upload: &Upload) -> Value {
@@ -47,6 +50,10 @@ async fn seed(client: &Client) -> Value {
         "heatmap": link_parameters(id, &judged["result_details"]["heatmap_url"]),
         "preview": link_parameters(id, &judged["preview_url"]),
         "put": put_parameters(&empty),
+        "organization": client.organization,
+        "job_secret": JOB_SECRET,
+        "webhook_secret": stripe::WEBHOOK_SECRET,
+        "today": touchstone_core::day::Day::of(touchstone_core::time::Timestamp::now()),
     })
 }
 
@@ -66,11 +73,20 @@ fn tell(seen: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<&str> {
 // T14, T16
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_does_what_its_document_says() {
-    let app = TestApp::with(|config| {
+    let stripe = stripe::Stripe::start();
+    let app = TestApp::with(move |config| {
+        stripe.configure(config);
+        config.security.job_secret = JOB_SECRET.to_owned().into();
         config.security.link_seconds = 3600;
         config.jobs.instances = vec!["lab".to_owned()];
     });
-    let client = app.client_of(crate::support::app::Org { metered: true, set: "secure_assets = true", ..Default::default() }).await;
+    let client = app
+        .client_of(crate::support::app::Org {
+            metered: true,
+            set: "secure_assets = true, stripe_customer_id = 'cus_1'",
+            ..Default::default()
+        })
+        .await;
     let folder = tempfile::tempdir().unwrap();
     let Some(mut command) = python::program("schemathesis", folder.path()) else {
         return skip("schemathesis", "TOUCHSTONE_TEST_VENV is not set");

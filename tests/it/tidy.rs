@@ -15,8 +15,9 @@ const WALLS: &[(&str, &[&str])] = &[
     ("src/net", &["core", "pipeline"]),
     ("src/store", &["core", "migrations"]),
     ("src/blobs", &["core"]),
+    ("src/billing", &["core", "store"]),
     ("src/moderation", &["core", "pipeline", "net", "store", "blobs"]),
-    ("src/web", &["core", "moderation"]),
+    ("src/web", &["core", "moderation", "billing"]),
     ("src/cli", &["core", "pipeline", "store"]),
 ];
 
@@ -34,8 +35,10 @@ const HOLDERS: &[(&str, &[&str])] = &[
     ("c2pa", &["src/pipeline"]),
     ("object_store", &["src/blobs"]),
     ("rawzip", &["src/moderation"]),
+    ("async-stripe", &["src/billing"]),
+    ("async-stripe-billing", &["src/billing"]),
     // In blobs it only switches on TLS in object_store's client; the root's benchmark is a client of the server it measures.
-    ("reqwest", &["src/net", "src/blobs", "."]),
+    ("reqwest", &["src/net", "src/blobs", "src/billing", "."]),
     ("hickory-resolver", &["src/net"]),
     ("clap", &["src/cli", "."]),
     ("indicatif", &["src/cli"]),

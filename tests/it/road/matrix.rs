@@ -35,8 +35,12 @@ enum Names {
     Document,
     /// What a signed link names: no key opens it, and no link opens anything else.
     Link,
+    /// An organisation in the path, which takes its own key.
+    Organization,
+    /// What only a secret of the operator's opens, and no key: everybody is told this.
+    Secret(&'static str),
 }
-use Names::{Document, Key, Link, Nothing, Picture, Upload};
+use Names::{Document, Key, Link, Nothing, Organization, Picture, Secret, Upload};
 
 const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/", Nothing),
@@ -56,6 +60,9 @@ const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/preview/{id}", Link),
     ("POST", "/preview/{id}", Picture),
     ("GET", "/check-user-credits", Key),
+    ("GET", "/organizations/{id}/usage", Organization),
+    ("POST", "/organizations/{id}/usage/sync-to-stripe", Secret("Invalid job secret")),
+    ("POST", "/billing/stripe/events", Secret("Invalid signature")),
     ("GET", "/health", Nothing),
     ("GET", "/metrics", Nothing),
     ("GET", "/help", Nothing),
@@ -193,7 +200,7 @@ async fn barred(store: &Store, organization: OrganizationId) -> BTreeMap<&'stati
 /// A pattern with its only parameter filled in.
 fn filled(pattern: &str, with: &str) -> String {
     match pattern.split_once('{') {
-        Some((before, _)) => format!("{before}{with}"),
+        Some((before, rest)) => format!("{before}{with}{}", rest.split_once('}').unwrap().1),
         None => pattern.to_owned(),
     }
 }
@@ -264,6 +271,19 @@ impl Names {
                 for document in &owner.documents {
                     Self::check_document((method, path), owner, document, asker, key, via).await;
                 }
+            }
+            Organization => {
+                let answer = owner.ask(method, &filled(path, &owner.client.organization), None, key, Via::Header).await;
+                match asker {
+                    // The scope that is another everywhere else is the one that opens this.
+                    "the owner" | "a key of another scope" => assert_eq!(answer.ok()["organization_id"], owner.client.organization),
+                    "another organisation" => drop(answer.refused(403, "Access denied")),
+                    _ => assert!(refused_for_its_key(asker, &answer)),
+                }
+            }
+            Secret(told) => {
+                let place = filled(path, &owner.client.organization);
+                owner.ask(method, &place, Some(json!({})), key, via).await.refused(401, told);
             }
             Link => Self::check_link((method, path), owner, other, key).await,
         }

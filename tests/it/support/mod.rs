@@ -7,11 +7,13 @@ pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod eavesdrop;
 pub(crate) mod forge;
+pub(crate) mod ledger;
 pub(crate) mod node;
 pub(crate) mod outside;
 pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod python;
+pub(crate) mod stripe;
 pub(crate) mod vision;
 pub(crate) mod zips;
 

@@ -1,0 +1,116 @@
+//! `touchstone admin usage …`: what was used, what Stripe has of it, and where the two differ.
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use touchstone_billing::{Billing, Period, SyncRequest};
+use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp};
+use touchstone_store::{Decision, Store};
+
+use crate::config::Config;
+
+/// `touchstone admin usage …`
+#[derive(Debug, Subcommand)]
+pub(super) enum Usage {
+    /// Show what an organisation used, day by day, and how far it is billed.
+    Show {
+        /// The organisation's id.
+        #[arg(long)]
+        org: OrganizationId,
+        #[command(flatten)]
+        days: Days,
+    },
+    /// Send an organisation's use to Stripe, as the server does every day.
+    Sync {
+        /// The organisation's id.
+        #[arg(long)]
+        org: OrganizationId,
+        #[command(flatten)]
+        days: Days,
+    },
+    /// Compare the ledger with what was sent and with what Stripe counted.
+    Reconcile {
+        /// The organisation's id; by default every metered organisation for which somebody pays.
+        #[arg(long)]
+        org: Option<OrganizationId>,
+        #[command(flatten)]
+        days: Days,
+    },
+    /// Write down what you found out about an event that `reconcile` shows in question.
+    Decide {
+        /// The event's number.
+        #[arg(long)]
+        event: i64,
+        /// What is to become of it.
+        #[arg(long = "as", value_name = "WHAT")]
+        decision: Decided,
+    },
+}
+
+/// A range of UTC days, both ends included.
+#[derive(Debug, Args)]
+pub(super) struct Days {
+    /// The first day, YYYY-MM-DD; by default 34 days ago.
+    #[arg(long)]
+    from: Option<Day>,
+    /// The last day, YYYY-MM-DD; by default today.
+    #[arg(long)]
+    to: Option<Day>,
+}
+
+/// What is to become of an event.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Decided {
+    /// Stripe has it.
+    Sent,
+    /// Stripe has it not: send it again, under a new identifier.
+    Again,
+}
+
+impl Days {
+    fn period(&self) -> anyhow::Result<Period> {
+        let today = Day::of(Timestamp::now());
+        let usual = Period::recent(today);
+        Ok(Period::asked(self.from.unwrap_or(usual.first), self.to.unwrap_or(usual.last), today)?)
+    }
+}
+
+/// Runs one of these commands.
+///
+/// # Errors
+/// When the database or Stripe fails, or what was named does not exist.
+pub(super) async fn run(config: &Config, store: &Store, command: Usage) -> anyhow::Result<Value> {
+    let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
+    match command {
+        Usage::Show { org, days } => Ok(serde_json::to_value(billing.usage(org, days.period()?).await?)?),
+        Usage::Sync { org, days } => {
+            let Period { first, last } = days.period()?;
+            let request = SyncRequest { organization: org, first, last, idempotency_id: None };
+            Ok(serde_json::to_value(billing.sync(request).await?)?)
+        }
+        Usage::Reconcile { org, days } => reconcile(&billing, org, days.period()?).await,
+        Usage::Decide { event, decision } => {
+            let decision = match decision {
+                Decided::Sent => Decision::Sent,
+                Decided::Again => Decision::Again,
+            };
+            let decided = billing.decide(event, decision).await?;
+            let decided =
+                decided.with_context(|| format!("no event {event} is in question; `touchstone admin usage reconcile` shows them"))?;
+            Ok(json!({ "event": decided.id, "state": decided.state, "identifier": decided.identifier }))
+        }
+    }
+}
+
+async fn reconcile(billing: &Billing, org: Option<OrganizationId>, period: Period) -> anyhow::Result<Value> {
+    let organizations = match org {
+        Some(org) => vec![org],
+        None => billing.billed().await?.into_iter().map(|billed| billed.id).collect(),
+    };
+    let mut rows = Vec::new();
+    for organization in organizations {
+        rows.push(billing.reconcile(organization, period).await?);
+    }
+    let difference: i64 = rows.iter().flat_map(|row| &row.days).map(|day| day.difference.abs()).sum();
+    Ok(json!({ "start_date": period.first, "end_date": period.last, "difference": difference, "organizations": rows }))
+}

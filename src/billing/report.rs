@@ -1,0 +1,109 @@
+//! Stripe's report that it refused events which it had accepted: some are named, the rest of its window becomes doubtful (row B4).
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use serde::Deserialize;
+use touchstone_core::{refusal::Refusal, time::Timestamp};
+
+use crate::{Billing, signature, trouble::Trouble};
+
+/// What Stripe posts when events of a meter, or of no meter, were refused.
+const REPORTS: [&str; 2] = ["v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"];
+
+/// How far its clock and ours may be apart.
+const SLACK: Duration = Duration::from_secs(300);
+
+/// What is posted: only what happened, and its id.
+#[derive(Deserialize)]
+struct Posted {
+    id: String,
+    r#type: String,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    data: Report,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    reason: Reason,
+    validation_start: String,
+    validation_end: String,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    error_count: i64,
+    #[serde(default)]
+    error_types: Vec<ErrorType>,
+}
+
+#[derive(Deserialize)]
+struct ErrorType {
+    #[serde(default)]
+    sample_errors: Vec<Sample>,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    error_message: String,
+    request: Request,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    identifier: String,
+}
+
+impl Billing {
+    /// Takes what Stripe posts. What is no report of refused events is thanked for and forgotten.
+    ///
+    /// # Errors
+    /// [`Refusal::BadSignature`] when it is not Stripe's or no secret is set, [`Refusal::StripeFailed`] when the event cannot be
+    /// read: Stripe then posts it again.
+    pub async fn take_report(&self, signature: &str, body: &[u8]) -> Result<(), Refusal> {
+        if !signature::is_genuine(signature, body, &self.settings.webhook_secret, Timestamp::now()) {
+            return Err(Refusal::BadSignature);
+        }
+        match serde_json::from_slice::<Posted>(body) {
+            Ok(posted) if REPORTS.contains(&posted.r#type.as_str()) => self.apply(&posted.id).await.map_err(Trouble::told),
+            Ok(posted) => {
+                tracing::debug!(kind = posted.r#type, "Stripe told something that nobody here needs");
+                Ok(())
+            }
+            Err(error) => Err(Trouble::stripe(format!("what was posted cannot be read: {error}")).told()),
+        }
+    }
+
+    async fn apply(&self, id: &str) -> Result<(), Trouble> {
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(Trouble::stripe("the event's id is none"));
+        }
+        // What was posted is only a hint: the event itself is asked for.
+        let event = self.stripe()?.event(id).await.map_err(Trouble::stripe)?;
+        let event: Event = serde_json::from_value(event).map_err(|error| Trouble::stripe(format!("the event cannot be read: {error}")))?;
+        let Report { reason, validation_start, validation_end } = event.data;
+        let named: Vec<(String, String)> = reason
+            .error_types
+            .into_iter()
+            .flat_map(|kind| kind.sample_errors)
+            .map(|sample| (sample.request.identifier, sample.error_message))
+            .collect();
+        let refused = self.store.refuse_meter_events(&named).await?;
+        let mut doubtful = 0;
+        if reason.error_count > i64::try_from(named.len()).unwrap_or(i64::MAX) {
+            let (from, to) = (moment(&validation_start)? - SLACK, moment(&validation_end)? + SLACK);
+            let why = format!("Stripe refused {} events of this time and did not name all", reason.error_count);
+            doubtful = self.store.doubt_meter_events(from, to, &why).await?;
+        }
+        tracing::error!(id, count = reason.error_count, refused, doubtful, "Stripe refused meter events after it had accepted them");
+        Ok(())
+    }
+}
+
+fn moment(text: &str) -> Result<Timestamp, Trouble> {
+    let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Trouble::stripe("the event's time cannot be read"))?;
+    Ok(Timestamp(moment.timestamp_millis()))
+}

@@ -1,0 +1,261 @@
+//! The outbox of meter events: each attempt is written before it is made, and each end once.
+//!
+//! Every change is made under the row's lock and only from the state that it expects, so two senders cannot both own an attempt,
+//! and a sender that was thought dead changes nothing any more.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::Expr,
+};
+use serde::Serialize;
+use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp};
+
+use crate::{
+    Store, StoreError,
+    entities::meter_event::{ActiveModel, Column, Entity, Model},
+};
+
+/// How far a meter event has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum MeterEventState {
+    /// It is to be sent, or to be sent again.
+    Pending,
+    /// Stripe has it.
+    Sent,
+    /// There is nothing to send: refunds outweighed the use.
+    Nothing,
+    /// Its day was too old for Stripe before it could be sent.
+    Expired,
+    /// Stripe does not take it.
+    Refused,
+    /// Nobody here can tell whether Stripe counted it: people must look.
+    Doubtful,
+}
+
+/// One frozen window, on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeterEvent {
+    /// Its number; an organisation's grow in the order of freezing.
+    pub id: i64,
+    /// Whose use.
+    pub organization: OrganizationId,
+    /// The day of the use.
+    pub day: Day,
+    /// What is sent.
+    pub value: i64,
+    /// Who pays.
+    pub customer: String,
+    /// The event name of the meter.
+    pub meter: String,
+    /// By what Stripe tells a repeat.
+    pub identifier: String,
+    /// How far it has come.
+    pub state: MeterEventState,
+    /// How often a request was about to be made.
+    pub attempts: i32,
+    /// When it was frozen.
+    pub frozen_at: Timestamp,
+    /// When the first request was about to be made, of those that Stripe still knows the identifier of.
+    pub first_attempt_at: Option<Timestamp>,
+    /// When Stripe was known to have it.
+    pub sent_at: Option<Timestamp>,
+    /// What went wrong last.
+    pub error: Option<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// Stripe accepted it.
+    Accepted,
+    /// Stripe's sums say that an earlier attempt was accepted.
+    Found,
+    /// Stripe has an event of this identifier: ours, if there was an earlier attempt, else a stranger's.
+    Duplicate,
+    /// Stripe does not take it, and will not later.
+    Refused(String),
+    /// It is too old for Stripe.
+    Expired,
+    /// It cannot be told whether Stripe counted it.
+    Doubtful(String),
+    /// Nobody knows, or not now; it stays pending.
+    Waiting(String),
+}
+
+/// What people decided about an event that waits for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Stripe has it.
+    Sent,
+    /// Stripe has it not, and it is to be sent under a new identifier.
+    Again,
+}
+
+impl Store {
+    /// The events that a call made or took over, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn meter_events(&self, sync: i64) -> Result<Vec<MeterEvent>, StoreError> {
+        let rows = Entity::find().filter(Column::SyncId.eq(sync)).order_by_asc(Column::Id).all(self.reader()).await?;
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// Every event of a customer's day at one meter, oldest first: of all organisations that this customer pays for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn meter_events_of_day(&self, customer: &str, meter: &str, day: Day) -> Result<Vec<MeterEvent>, StoreError> {
+        let same = Column::Customer.eq(customer).and(Column::Meter.eq(meter)).and(Column::Day.eq(day.0));
+        Ok(Entity::find().filter(same).order_by_asc(Column::Id).all(self.reader()).await?.into_iter().map(read).collect())
+    }
+
+    /// An organisation's events that people must look at, oldest first: refused, doubtful or expired.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn meter_events_in_question(
+        &self,
+        organization: OrganizationId,
+        first: Day,
+        last: Day,
+    ) -> Result<Vec<MeterEvent>, StoreError> {
+        let in_question = Column::State.is_in([MeterEventState::Refused, MeterEventState::Doubtful, MeterEventState::Expired]);
+        let of_range = Column::OrganizationId.eq(organization.0).and(Column::Day.between(first.0, last.0)).and(in_question);
+        Ok(Entity::find().filter(of_range).order_by_asc(Column::Id).all(self.reader()).await?.into_iter().map(read).collect())
+    }
+
+    /// Writes that a request is about to be made, before it is. `anew`: Stripe has forgotten the identifier, and a new time of its
+    /// memory begins. `None`: somebody else was there first, and the event is not this sender's any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_attempt(&self, event: &MeterEvent, anew: bool, now: Timestamp) -> Result<Option<MeterEvent>, StoreError> {
+        let write = self.write().await?;
+        let row = Entity::find_by_id(event.id).lock_exclusive().one(&*write).await?;
+        let mine = row.filter(|row| row.state == MeterEventState::Pending && row.attempts == event.attempts);
+        let Some(row) = mine else { return Ok(None) };
+        let first = row.first_attempt_at.filter(|_| !anew).unwrap_or(now.0);
+        let attempt =
+            ActiveModel { id: Set(row.id), attempts: Set(row.attempts + 1), first_attempt_at: Set(Some(first)), ..Default::default() };
+        let row = attempt.update(&*write).await?;
+        write.commit().await?;
+        Ok(Some(read(row)))
+    }
+
+    /// Writes how an attempt ended, unless the event has an end already, and answers the state it is in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_attempt(&self, event: i64, end: AttemptEnd, now: Timestamp) -> Result<MeterEventState, StoreError> {
+        let write = self.write().await?;
+        let row = Entity::find_by_id(event).lock_exclusive().one(&*write).await?;
+        let row = row.ok_or_else(|| StoreError::Unreadable { row: format!("meter_event {event}"), what: "id" })?;
+        if row.state != MeterEventState::Pending {
+            return Ok(row.state);
+        }
+        let (state, sent_at, error) = ended(&row, end, now);
+        let update = ActiveModel { id: Set(event), state: Set(state), sent_at: Set(sent_at), error: Set(error), ..Default::default() };
+        update.update(&*write).await?;
+        write.commit().await?;
+        Ok(state)
+    }
+
+    /// Stripe has refused these after it had accepted them: identifier and reason. Answers how many were ours.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refuse_meter_events(&self, refused: &[(String, String)]) -> Result<u64, StoreError> {
+        let write = self.write().await?;
+        let mut ours = 0;
+        for (identifier, reason) in refused {
+            ours += Entity::update_many()
+                .col_expr(Column::State, Expr::value(MeterEventState::Refused))
+                .col_expr(Column::Error, Expr::value(Some(reason.as_str())))
+                .filter(Column::Identifier.eq(identifier.as_str()))
+                .filter(Column::State.is_in([MeterEventState::Pending, MeterEventState::Sent, MeterEventState::Doubtful]))
+                .exec(&*write)
+                .await?
+                .rows_affected;
+        }
+        write.commit().await?;
+        Ok(ours)
+    }
+
+    /// Some of what was sent between these moments was refused, and nobody said which. Answers how many are doubtful now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn doubt_meter_events(&self, from: Timestamp, to: Timestamp, reason: &str) -> Result<u64, StoreError> {
+        let write = self.write().await?;
+        let doubted = Entity::update_many()
+            .col_expr(Column::State, Expr::value(MeterEventState::Doubtful))
+            .col_expr(Column::Error, Expr::value(Some(reason)))
+            .filter(Column::State.is_in([MeterEventState::Pending, MeterEventState::Sent]))
+            .filter(Column::FirstAttemptAt.lte(to.0).and(Column::SentAt.is_null().or(Column::SentAt.gte(from.0))))
+            .exec(&*write)
+            .await?;
+        write.commit().await?;
+        Ok(doubted.rows_affected)
+    }
+
+    /// Writes what people found out about an event that was refused, doubtful or expired. `None`: there is none that waits for them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn decide_meter_event(&self, event: i64, decision: Decision, now: Timestamp) -> Result<Option<MeterEvent>, StoreError> {
+        let write = self.write().await?;
+        let row = Entity::find_by_id(event).lock_exclusive().one(&*write).await?;
+        let in_question = [MeterEventState::Refused, MeterEventState::Doubtful, MeterEventState::Expired];
+        let Some(row) = row.filter(|row| in_question.contains(&row.state)) else { return Ok(None) };
+        let mut update = ActiveModel { id: Set(event), error: Set(None), ..Default::default() };
+        match decision {
+            Decision::Sent => (update.state, update.sent_at) = (Set(MeterEventState::Sent), Set(Some(now.0))),
+            Decision::Again => {
+                update.state = Set(MeterEventState::Pending);
+                update.identifier = Set(format!("{}r", row.identifier));
+                (update.attempts, update.first_attempt_at, update.sent_at) = (Set(0), Set(None), Set(None));
+            }
+        }
+        let row = update.update(&*write).await?;
+        write.commit().await?;
+        Ok(Some(read(row)))
+    }
+}
+
+/// State, moment of sending and error after an attempt.
+fn ended(row: &Model, end: AttemptEnd, now: Timestamp) -> (MeterEventState, Option<i64>, Option<String>) {
+    match end {
+        AttemptEnd::Accepted => (MeterEventState::Sent, Some(now.0), None),
+        AttemptEnd::Found => (MeterEventState::Sent, row.first_attempt_at, None),
+        AttemptEnd::Duplicate if row.attempts > 1 => (MeterEventState::Sent, Some(now.0), None),
+        AttemptEnd::Duplicate => {
+            let error = "Stripe had an event of this identifier before it was first sent from here";
+            (MeterEventState::Doubtful, None, Some(error.to_owned()))
+        }
+        AttemptEnd::Refused(error) => (MeterEventState::Refused, None, Some(error)),
+        AttemptEnd::Expired => (MeterEventState::Expired, None, None),
+        AttemptEnd::Doubtful(error) => (MeterEventState::Doubtful, None, Some(error)),
+        AttemptEnd::Waiting(error) => (MeterEventState::Pending, None, Some(error)),
+    }
+}
+
+fn read(row: Model) -> MeterEvent {
+    MeterEvent {
+        id: row.id,
+        organization: OrganizationId(row.organization_id),
+        day: Day(row.day),
+        value: row.value,
+        customer: row.customer,
+        meter: row.meter,
+        identifier: row.identifier,
+        state: row.state,
+        attempts: row.attempts,
+        frozen_at: Timestamp(row.frozen_at),
+        first_attempt_at: row.first_attempt_at.map(Timestamp),
+        sent_at: row.sent_at.map(Timestamp),
+        error: row.error,
+    }
+}

@@ -1,0 +1,151 @@
+//! What was used and what of it was frozen, day by day: sums over the ledger and the outbox, for those who ask (row B5).
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use touchstone_core::{day::Day, ids::OrganizationId};
+
+use crate::{
+    MeterEventState, Store, StoreError,
+    entities::{ledger_entry, meter_event},
+};
+
+/// Rows of documents that were paid with credits when they were submitted: an organisation that became metered later is not
+/// billed for them.
+const PREPAID: &str = "EXISTS (SELECT 1 FROM ledger_entry r WHERE r.document_id = ledger_entry.document_id AND r.entry = 'reserve')";
+
+/// An organisation's day. All sums are credits' worth of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DayUsage {
+    /// Net use, as the ledger proves it.
+    pub units: i64,
+    /// What of it was paid with credits.
+    pub prepaid: i64,
+    /// What of it is frozen, to be billed.
+    pub frozen: i64,
+    /// Sent to Stripe.
+    pub sent: i64,
+    /// Frozen, and still to be sent.
+    pub pending: i64,
+    /// Frozen, and too old to be sent.
+    pub expired: i64,
+    /// Frozen, and not taken by Stripe.
+    pub refused: i64,
+    /// Frozen, and perhaps counted by Stripe.
+    pub doubtful: i64,
+}
+
+impl DayUsage {
+    /// What a freeze would take now.
+    #[must_use]
+    pub const fn unfrozen(&self) -> i64 {
+        self.units - self.prepaid - self.frozen
+    }
+
+    /// What was frozen to be sent, whatever became of it.
+    #[must_use]
+    pub const fn value(&self) -> i64 {
+        self.sent + self.pending + self.expired + self.refused + self.doubtful
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Used {
+    day: i64,
+    units: i64,
+    prepaid: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Counted {
+    day: i32,
+    state: MeterEventState,
+    units: i64,
+    value: i64,
+}
+
+impl Store {
+    /// Every day of a range on which there was use or a freeze.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn usage(&self, organization: OrganizationId, first: Day, last: Day) -> Result<BTreeMap<Day, DayUsage>, StoreError> {
+        let mut days: BTreeMap<Day, DayUsage> = BTreeMap::new();
+        for used in self.used(organization, first, last).await? {
+            let day = days.entry(Day(i32::try_from(used.day).unwrap_or(i32::MAX))).or_default();
+            (day.units, day.prepaid) = (used.units, used.prepaid);
+        }
+        for counted in self.counted(organization, first, last).await? {
+            let day = days.entry(Day(counted.day)).or_default();
+            day.frozen += counted.units;
+            match counted.state {
+                MeterEventState::Sent => day.sent += counted.value,
+                MeterEventState::Pending => day.pending += counted.value,
+                MeterEventState::Expired => day.expired += counted.value,
+                MeterEventState::Refused => day.refused += counted.value,
+                MeterEventState::Doubtful => day.doubtful += counted.value,
+                MeterEventState::Nothing => {}
+            }
+        }
+        Ok(days)
+    }
+
+    /// What is owed to an organisation, since refunds outweighed its use: 0 or more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn credit_due(&self, organization: OrganizationId) -> Result<i64, StoreError> {
+        let of_it = meter_event::Entity::find().filter(meter_event::Column::OrganizationId.eq(organization.0));
+        let last = of_it.order_by_desc(meter_event::Column::Id).one(self.reader()).await?;
+        Ok(last.map_or(0, |last| -last.owed))
+    }
+
+    /// The customers and meters for which an organisation's use of a range was frozen.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn meters_used(&self, organization: OrganizationId, first: Day, last: Day) -> Result<Vec<(String, String)>, StoreError> {
+        let of_range = meter_event::Column::OrganizationId.eq(organization.0).and(meter_event::Column::Day.between(first.0, last.0));
+        let pairs = meter_event::Entity::find()
+            .select_only()
+            .distinct()
+            .columns([meter_event::Column::Customer, meter_event::Column::Meter])
+            .filter(of_range);
+        Ok(pairs.into_tuple().all(self.reader()).await?)
+    }
+
+    async fn used(&self, organization: OrganizationId, first: Day, last: Day) -> Result<Vec<Used>, StoreError> {
+        use ledger_entry::Column;
+        Ok(ledger_entry::Entity::find()
+            .select_only()
+            .column_as(Expr::cust("created_at / 86400000"), "day")
+            .column_as(Column::Units.sum().cast_as("BIGINT"), "units")
+            .column_as(Expr::cust(format!("CAST(SUM(CASE WHEN {PREPAID} THEN units ELSE 0 END) AS BIGINT)")), "prepaid")
+            .filter(Column::OrganizationId.eq(organization.0).and(Column::Units.ne(0)))
+            .filter(Column::CreatedAt.gte(first.start().0).and(Column::CreatedAt.lt(last.end().0)))
+            .group_by(Expr::cust("created_at / 86400000"))
+            .into_model()
+            .all(self.reader())
+            .await?)
+    }
+
+    async fn counted(&self, organization: OrganizationId, first: Day, last: Day) -> Result<Vec<Counted>, StoreError> {
+        use meter_event::Column;
+        Ok(meter_event::Entity::find()
+            .select_only()
+            .columns([Column::Day, Column::State])
+            .column_as(Column::Units.sum().cast_as("BIGINT"), "units")
+            .column_as(Column::Value.sum().cast_as("BIGINT"), "value")
+            .filter(Column::OrganizationId.eq(organization.0).and(Column::Day.between(first.0, last.0)))
+            .group_by(Column::Day)
+            .group_by(Column::State)
+            .into_model()
+            .all(self.reader())
+            .await?)
+    }
+}
+
+/// What is still to be billed.
+pub(crate) fn not_prepaid() -> Expr {
+    Expr::cust(format!("NOT {PREPAID}"))
+}

@@ -1,0 +1,87 @@
+//! B5, T18: what people see: use for the organisation's own keys, and for the operator the books against Stripe's.
+
+use serde_json::{Value, json};
+use touchstone_core::day::Day;
+
+use super::{JOB_SECRET, Reef, ago, today};
+use crate::support::{
+    process,
+    stripe::{Fault, KEY},
+};
+
+impl Reef {
+    /// `touchstone admin usage …` on the server's database, its exit code and what it printed.
+    fn admin(&self, arguments: &[&str]) -> (i32, Value) {
+        let mut command = process::touchstone(self.app.data.path());
+        command.env("TOUCHSTONE__DATABASE__URL", &self.app.config.database.url);
+        command.env("TOUCHSTONE__STRIPE__SECRET_KEY", KEY).env("TOUCHSTONE__STRIPE__API_BASE", &self.stripe.url);
+        let output = command.args(["admin", "usage"]).args(arguments).output().unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let told = serde_json::from_str(&stdout).unwrap_or_else(|_| json!(String::from_utf8_lossy(&output.stderr)));
+        (output.status.code().unwrap(), told)
+    }
+
+    fn reconciled(&self) -> (i32, Value) {
+        let (code, mut told) = self.admin(&["reconcile", "--org", &self.client.organization]);
+        (code, told["organizations"][0].take())
+    }
+}
+
+// T18, B5
+#[tokio::test]
+async fn an_organisation_sees_its_own_use_and_nobody_elses() {
+    let reef = Reef::new().await;
+    reef.used(ago(1), 3).await;
+    let path = format!("/organizations/{}/usage?start_date={}", reef.client.organization, ago(2));
+    let own = reef.client.get_keyed(&path).await.ok();
+    assert_eq!((&own["total_documents"], &own["end_date"]), (&json!(3), &json!(today())), "{own}");
+    let by_job = reef.client.request(reqwest::Method::GET, &path).header("x-job-secret", JOB_SECRET);
+    assert_eq!(reef.client.send(by_job).await.ok(), own);
+    assert_eq!(reef.client.get(&path).await.unprocessable(), ["apikey"]);
+    reef.client.with_key("nonsense").get_keyed(&path).await.refused(403, "User verification failed");
+    reef.app.client().await.get_keyed(&path).await.refused(403, "Access denied");
+    let wrong = reef.client.request(reqwest::Method::GET, &path).header("x-job-secret", "wrong").header("apikey", &reef.client.key);
+    reef.client.send(wrong).await.refused(401, "Invalid job secret");
+    for query in ["start_date=soon", "end_date=2026-02-30"] {
+        let answer = reef.client.get_keyed(&format!("/organizations/{}/usage?{query}", reef.client.organization)).await;
+        assert_eq!(answer.unprocessable(), [query.split('=').next().unwrap()]);
+    }
+    reef.client.get_keyed(&format!("{path}&end_date={}", ago(3))).await.refused(400, "Invalid date range");
+}
+
+// B5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_books_show_every_difference_until_it_is_settled() {
+    let reef = Reef::new().await;
+    for days in 1..=3 {
+        reef.used(ago(days), 10 + i64::from(days)).await;
+    }
+    let (code, told) = reef.reconciled();
+    assert_eq!((code, &told["difference"]), (1, &json!(-36)), "nothing is sent yet: {told}");
+    reef.stripe.fail(&[Fault::Status(400)]);
+    reef.spoiled(ago(5), ago(1)).await;
+    let (code, told) = reef.reconciled();
+    let third = told["days"].as_array().unwrap().iter().find(|day| day["date"] == json!(ago(3))).unwrap().clone();
+    let expected = json!({ "date": ago(3), "ledger": 13, "unfrozen": 0, "pending": 0, "sent": 0, "expired": 0, "refused": 13, "doubtful": 0,
+        "stripe": 0, "difference": -13 });
+    assert_eq!((code, third), (1, expected), "{told}");
+    let question = &told["in_question"][0];
+    assert_eq!((&question["state"], &question["value"]), (&json!("refused"), &json!(13)), "{told}");
+    let event = question["event"].to_string();
+    let (code, told) = reef.admin(&["decide", "--event", &event, "--as", "again"]);
+    assert_eq!((code, &told["state"]), (0, &json!("pending")), "{told}");
+    let (first, last) = (ago(5).to_string(), ago(1).to_string());
+    let (code, told) = reef.admin(&["sync", "--org", &reef.client.organization, "--from", &first, "--to", &last]);
+    assert_eq!((code, &told["value_sent_to_stripe"]), (0, &json!(13)), "{told}");
+    let (code, told) = reef.reconciled();
+    assert_eq!((code, &told["difference"], &told["in_question"]), (0, &json!(0), &json!([])), "{told}");
+    let (code, told) = reef.admin(&["decide", "--event", &event, "--as", "sent"]);
+    assert_eq!(code, 1, "it is settled: {told}");
+    let (_, shown) = reef.admin(&["show", "--org", &reef.client.organization]);
+    assert_eq!((&shown["total_documents"], &shown["sent"]), (&json!(36), &json!(36)), "{shown}");
+    // What Stripe has beyond our books is shown as well.
+    reef.stripe.count("of another program", super::CUSTOMER, 2, ago(1).start().seconds());
+    let (code, told) = reef.reconciled();
+    assert_eq!((code, &told["difference"]), (1, &json!(2)), "{told}");
+    assert!(told["days"].as_array().unwrap().iter().all(|day| day["date"].as_str().unwrap().parse::<Day>().is_ok()));
+}
