@@ -115,7 +115,9 @@ mod tests {
         for (days, tried, step) in [
             (0, None, Step::Send),
             (34, None, Step::Send),
-            (35, None, Step::Expire),
+            // Stamped with the end of its day, it is not 35 days old at noon.
+            (35, None, Step::Send),
+            (36, None, Step::Expire),
             (90, None, Step::Expire),
             (1, Some(0), Step::Send),
             (1, Some(22), Step::Send),
