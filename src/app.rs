@@ -16,7 +16,7 @@ use touchstone_core::{credit::Credits, organization::Dialect, time::Timestamp};
 use touchstone_moderation::{Road, Words};
 use touchstone_net::fetch::Fetcher;
 use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
-use touchstone_store::{NewOrganization, Store};
+use touchstone_store::{LINK_KEYS, NewOrganization, Store};
 
 use crate::{config::Config, cron, worker};
 
@@ -32,12 +32,6 @@ pub enum Role {
     /// Run what is due by the clock.
     Cron,
 }
-
-/// The purpose under which the keys of signed links are kept in the database.
-pub const LINK_KEYS: &str = "links";
-
-/// How long links that an older key signed keep working after a rotation: as long as the longest upload URL lives.
-pub const OLD_KEYS_LIVE: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a node looks whether the link keys were rotated.
 const KEY_REFRESH: Duration = Duration::from_secs(30);

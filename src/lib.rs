@@ -3,7 +3,6 @@
 //! This root package only wires: it reads the configuration, builds the crates into one running [`app::App`] and names the
 //! jobs that its workers run. Decisions live in the crates; `src/README.md` is the map.
 
-pub mod admin;
 pub mod app;
 pub mod bench;
 pub mod config;

@@ -5,17 +5,19 @@ use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use touchstone::{
-    admin::{self, Admin},
     app::{App, Demo, Role, detector},
     bench,
     config::{Config, DEFAULTS},
     logging,
 };
-use touchstone_cli::{BenchArgs, DetectArgs};
+use touchstone_billing::Billing;
+use touchstone_cli::{Admin, BenchArgs, DetectArgs};
 use touchstone_pipeline::decoder::child;
+use touchstone_store::{Migrated, Store};
 
 /// Tells camera images from AI-generated ones, says why, and helps communities act on it.
 #[derive(Parser)]
@@ -40,7 +42,7 @@ enum Command {
     Detect(DetectArgs),
     /// Bring the database up to date, and nothing else.
     Migrate,
-    /// Organisations, members, projects, keys and secrets, from the shell.
+    /// Organisations, members, projects, credits, keys, secrets and usage, from the shell.
     Admin(Admin),
     /// Read the configuration and say whether it holds together.
     CheckConfig {
@@ -118,18 +120,29 @@ fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
                 0
             }
             Command::Admin(command) => {
-                let (answer, code) = admin::run(&config, command).await?;
+                let (store, _) = store(&config).await?;
+                let billing = || Ok(Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?);
+                let (answer, code) = touchstone_cli::admin(&store, billing, command).await?;
                 touchstone_cli::print(&answer);
                 code
             }
             Command::Migrate => {
-                touchstone_cli::print(&admin::migrate(&config).await?.to_string());
+                let (_, Migrated { applied, backup }) = store(&config).await?;
+                touchstone_cli::print(&json!({ "applied": applied, "backup": backup }).to_string());
                 0
             }
             Command::Detect(_) | Command::CheckConfig { .. } | Command::Openapi | Command::Bench(_) | Command::DecodeChild { .. } => 0,
         };
         Ok(code)
     })
+}
+
+/// The configured database, brought up to date.
+async fn store(config: &Config) -> anyhow::Result<(Store, Migrated)> {
+    config.make_data_dir()?;
+    let store = Store::open(&config.database).await?.with_plans(config.plans);
+    let migrated = store.migrate().await?;
+    Ok((store, migrated))
 }
 
 async fn serve(config: Config, roles: Vec<Role>) -> anyhow::Result<()> {

@@ -1,13 +1,15 @@
 //! What the subcommands do at a terminal: tables, progress bars, JSON lines, measurements.
 //!
-//! The only crate that prints. It knows the pipeline and no server: whatever has to be served is handed in by the root package.
+//! The only crate that prints. It knows no server: whatever has to be served is handed in by the root package.
 
+mod admin;
 mod bench;
 mod detect;
 mod files;
 mod in_order;
 mod say;
 
+pub use admin::{Admin, admin};
 pub use bench::{BenchArgs, LedgerArgs, Served, Server, bench, bench_ledger};
 pub use detect::{DetectArgs, detect};
 pub use say::{complain, print, print_json};

@@ -49,7 +49,7 @@ pub use meter_events::{AttemptEnd, Decision, MeterEvent, MeterEventState};
 pub use migrate::Migrated;
 pub use organizations::NewOrganization;
 pub use projects::Project;
-pub use secrets::Secret;
+pub use secrets::{LINK_KEYS, OLD_KEYS_LIVE, Secret};
 pub use settings::Settings;
 pub use settle::{Drawn, Finished};
 pub use store::Store;

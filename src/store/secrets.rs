@@ -15,6 +15,12 @@ use crate::{
     entities::secret::{ActiveModel, Column, Entity, Model},
 };
 
+/// The purpose under which the keys of signed links are kept.
+pub const LINK_KEYS: &str = "links";
+
+/// How long links that an older key signed keep working after a rotation: as long as the longest upload URL lives.
+pub const OLD_KEYS_LIVE: Duration = Duration::from_secs(24 * 3600);
+
 /// One shared key of 32 random bytes.
 #[derive(Debug, Clone)]
 pub struct Secret {

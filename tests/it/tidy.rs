@@ -18,7 +18,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("src/billing", &["core", "store"]),
     ("src/moderation", &["core", "pipeline", "net", "store", "blobs"]),
     ("src/web", &["core", "moderation", "billing"]),
-    ("src/cli", &["core", "pipeline", "store"]),
+    ("src/cli", &["core", "pipeline", "store", "billing"]),
 ];
 
 /// Who may hold a library that draws the outside in; everybody else must do without.
@@ -90,9 +90,7 @@ fn the_workspace_is_what_the_table_of_walls_knows() {
     let members: BTreeSet<&str> =
         root_manifest["workspace"]["members"].as_array().unwrap().iter().map(|member| member.as_str().unwrap()).collect();
     assert_eq!(members, WALLS.iter().map(|(folder, _)| *folder).collect());
-    // A folder beside a loose file of its name belongs to that module of the root package.
-    let folders = std::fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path());
-    for folder in folders.filter(|path| path.is_dir() && !path.with_extension("rs").exists()) {
+    for folder in std::fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
         assert!(folder.join("Cargo.toml").exists() && folder.join("lib.rs").exists(), "{} is no crate", folder.display());
     }
     for folder in members {

@@ -132,7 +132,8 @@ impl TestApp {
 
     /// What signs this server's links.
     pub(crate) async fn signer(&self) -> touchstone_blobs::Signer {
-        let keys: Vec<_> = self.store().await.secrets(touchstone::app::LINK_KEYS).await.unwrap().into_iter().map(|key| key.value).collect();
+        let keys: Vec<_> =
+            self.store().await.secrets(touchstone_store::LINK_KEYS).await.unwrap().into_iter().map(|key| key.value).collect();
         touchstone_blobs::Signer::new(&keys)
     }
 

@@ -5,9 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use touchstone_billing::{Billing, Period, SyncRequest};
 use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp};
-use touchstone_store::{Decision, Store};
-
-use crate::config::Config;
+use touchstone_store::Decision;
 
 /// `touchstone admin usage …`
 #[derive(Debug, Subcommand)]
@@ -79,8 +77,7 @@ impl Days {
 ///
 /// # Errors
 /// When the database or Stripe fails, or what was named does not exist.
-pub(super) async fn run(config: &Config, store: &Store, command: Usage) -> anyhow::Result<Value> {
-    let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
+pub(super) async fn run(billing: &Billing, command: Usage) -> anyhow::Result<Value> {
     match command {
         Usage::Show { org, days } => Ok(serde_json::to_value(billing.usage(org, days.period()?).await?)?),
         Usage::Sync { org, days } => {
@@ -88,7 +85,7 @@ pub(super) async fn run(config: &Config, store: &Store, command: Usage) -> anyho
             let request = SyncRequest { organization: org, first, last, idempotency_id: None };
             Ok(serde_json::to_value(billing.sync(request).await?)?)
         }
-        Usage::Reconcile { org, days } => reconcile(&billing, org, days.period()?).await,
+        Usage::Reconcile { org, days } => reconcile(billing, org, days.period()?).await,
         Usage::Decide { event, decision } => {
             let decision = match decision {
                 Decided::Sent => Decision::Sent,

@@ -13,10 +13,9 @@ mod secret;
 mod usage;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
+use touchstone_billing::Billing;
 use touchstone_store::Store;
-
-use crate::config::Config;
 
 /// `touchstone admin …`
 #[derive(Debug, Args)]
@@ -54,22 +53,20 @@ enum Noun {
     Usage(usage::Usage),
 }
 
-/// Runs one command against the configured database and answers what to print, and the exit code.
+/// Runs one command and answers what to print, and the exit code. `billing` is asked for by the commands that need it alone, for its
+/// settings may be wrong while others must work.
 ///
 /// # Errors
 /// When the database fails or what was named does not exist.
-pub async fn run(config: &Config, admin: Admin) -> anyhow::Result<(String, u8)> {
-    config.make_data_dir()?;
-    let store = Store::open(&config.database).await?.with_plans(config.plans);
-    store.migrate().await?;
+pub async fn admin(store: &Store, billing: impl FnOnce() -> anyhow::Result<Billing>, admin: Admin) -> anyhow::Result<(String, u8)> {
     let answer = match admin.noun {
-        Noun::Org(command) => org::run(&store, command).await,
-        Noun::Member(command) => member::run(&store, command).await,
-        Noun::Project(command) => project::run(&store, command).await,
-        Noun::Credits(command) => credits::run(&store, command).await,
-        Noun::Key(command) => key::run(&store, command).await,
-        Noun::Secret(command) => secret::run(&store, command).await,
-        Noun::Usage(command) => usage::run(config, &store, command).await,
+        Noun::Org(command) => org::run(store, command).await,
+        Noun::Member(command) => member::run(store, command).await,
+        Noun::Project(command) => project::run(store, command).await,
+        Noun::Credits(command) => credits::run(store, command).await,
+        Noun::Key(command) => key::run(store, command).await,
+        Noun::Secret(command) => secret::run(store, command).await,
+        Noun::Usage(command) => usage::run(&billing()?, command).await,
     }?;
     Ok((print::text(&answer, admin.table), u8::from(differs(&answer))))
 }
@@ -78,15 +75,4 @@ pub async fn run(config: &Config, admin: Admin) -> anyhow::Result<(String, u8)> 
 fn differs(answer: &Value) -> bool {
     let found = answer["differences"].as_array().is_some_and(|found| !found.is_empty());
     found || answer["difference"].as_i64().is_some_and(|difference| difference != 0)
-}
-
-/// Brings the configured database up to date and answers what was done.
-///
-/// # Errors
-/// When the database fails or its schema is newer than this binary.
-pub async fn migrate(config: &Config) -> anyhow::Result<Value> {
-    config.make_data_dir()?;
-    let store = Store::open(&config.database).await?;
-    let migrated = store.migrate().await?;
-    Ok(json!({ "applied": migrated.applied, "backup": migrated.backup }))
 }

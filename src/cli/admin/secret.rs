@@ -2,9 +2,7 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use touchstone_store::Store;
-
-use crate::app;
+use touchstone_store::{LINK_KEYS, OLD_KEYS_LIVE, Store};
 
 /// `touchstone admin secret …`
 #[derive(Debug, Subcommand)]
@@ -20,8 +18,8 @@ pub(super) enum Secret {
 pub(super) async fn run(store: &Store, command: Secret) -> anyhow::Result<Value> {
     match command {
         Secret::Rotate => {
-            let keys = store.rotate_secret(app::LINK_KEYS, app::OLD_KEYS_LIVE).await?;
-            Ok(json!({ "purpose": app::LINK_KEYS, "keys_in_use": keys.len() }))
+            let keys = store.rotate_secret(LINK_KEYS, OLD_KEYS_LIVE).await?;
+            Ok(json!({ "purpose": LINK_KEYS, "keys_in_use": keys.len() }))
         }
     }
 }
