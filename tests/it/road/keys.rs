@@ -136,21 +136,31 @@ async fn only_the_holder_of_a_key_is_told_what_is_wrong_with_it() {
 // V7, U2: the address is the peer's unless a trusted proxy names another.
 #[tokio::test]
 async fn a_key_is_good_in_its_networks_as_trusted_proxies_tell_them() {
-    let ask = |client: Client, forwarded: &'static str| async move {
+    let ask = |client: Client, forwarded: &'static [u8]| async move {
         let request = client.request(Method::GET, "/check-user-credits").header("apikey", &client.key);
         client.send(request.header("x-forwarded-for", forwarded)).await
     };
     let behind = TestApp::with(|config| config.http.trusted_proxies = vec!["127.0.0.1".into()]);
-    let client = Holder::of(&behind, Org::default()).await.within("203.0.113.0/24").await;
-    assert_eq!(ask(client.clone(), "203.0.113.9").await.status, 200);
-    assert_eq!(ask(client.clone(), "198.51.100.1, 203.0.113.9").await.status, 200);
-    ask(client.clone(), "203.0.113.9, 198.51.100.1").await.refused(403, REFUSED);
-    client.get_keyed("/check-user-credits").await.refused(403, REFUSED);
+    let holder = Holder::of(&behind, Org::default()).await;
+    let client = holder.within("203.0.113.0/24").await;
+    for named in [&b"203.0.113.9"[..], b"198.51.100.1, 203.0.113.9", b"\xff, 203.0.113.9", b"203.0.113.9:5678"] {
+        assert_eq!(ask(client.clone(), named).await.status, 200, "{}", named.escape_ascii());
+    }
+    ask(client.clone(), b"203.0.113.9, 198.51.100.1").await.refused(403, REFUSED);
+    // Whom the proxy does not name never counts as the proxy.
+    let proxys = holder.within("127.0.0.0/8").await;
+    for named in [&b"\xff"[..], b"127.0.0.1, \xff", b"unknown", b""] {
+        for client in [&client, &proxys] {
+            let detail = ask(client.clone(), named).await.refused(403, REFUSED);
+            assert!(detail.contains("proxy"), "{} {detail}", named.escape_ascii());
+        }
+    }
+    proxys.get_keyed("/check-user-credits").await.refused(403, REFUSED);
 
     let open = TestApp::spawn();
     let holder = Holder::of(&open, Org::default()).await;
-    ask(holder.within("203.0.113.0/24").await, "203.0.113.9").await.refused(403, REFUSED);
-    assert_eq!(ask(holder.within("127.0.0.0/8").await, "203.0.113.9").await.status, 200);
+    ask(holder.within("203.0.113.0/24").await, b"203.0.113.9").await.refused(403, REFUSED);
+    assert_eq!(ask(holder.within("127.0.0.0/8").await, b"203.0.113.9").await.status, 200);
 }
 
 // B1: whoever moves here changes nothing in their clients.
