@@ -102,6 +102,8 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it was ended by hand.
     pub revoked_at: Option<Timestamp>,
+    /// The newest key that was made in its place.
+    pub replaced_by: Option<KeyId>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
 }

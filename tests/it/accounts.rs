@@ -166,13 +166,22 @@ async fn a_key_is_made_with_limits_rotated_and_revoked() {
     assert_eq!(keys.len(), 2);
     assert!(keys[0]["live"] == true && keys[0]["expires_at"].as_str().unwrap() < "2999", "the old one ends after the overlap: {listed}");
     assert!(keys[1]["live"] == false && keys[1]["revoked_at"].is_string() && keys[1]["last_used_at"].is_null());
+    let again = shell.refused(1, &["key", "rotate", "--id", key["key_id"].as_str().unwrap()]);
+    assert!(again.contains(next["key_id"].as_str().unwrap()) && again.contains("--expires"), "the way out: {again}");
     assert!(!listed.to_string().contains(secret) && keys.iter().all(|key| key.get("key").is_none()), "a secret is shown once");
-    for nonsense in [["--scopes", "detect,admin"], ["--expires", "soon"], ["--allow", "localhost"]] {
+    for nonsense in [
+        ["--scopes", "detect,admin"],
+        ["--expires", "soon"],
+        ["--expires", "2020-01-31T00:00:00Z"],
+        ["--expires", "9000years"],
+        ["--allow", "localhost"],
+    ] {
         shell.refused(2, &[&["key", "create", "--org", &org], &nonsense[..]].concat());
     }
     shell.database.remove().await;
 }
 
+    assert_eq!((&keys[0]["replaced_by"], &keys[1]["replaced_by"]), (&next["key_id"], &Value::Null));
 // B1
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_of_another_system_is_read_from_standard_input_and_never_shown() {

@@ -119,6 +119,12 @@ async fn a_rotated_key_has_the_same_rights_and_the_old_one_ends_after_the_overla
     let end =
         || async { f.store.keys(None).await.expect("keys").into_iter().find(|key| key.id == old.id).expect("listed").limits.expires_at };
     let (minute, later) = (end().await, Timestamp::now() + MINUTE * 60);
+    let again = f.store.rotate_key(old.id, MINUTE, None).await;
+    let newer = new.id;
+    assert!(
+        matches!(again, Err(StoreError::Account(AccountError::Rotated { key, newer: by })) if key == old.id && by == newer),
+        "{again:?}"
+    );
     let (third, _) = f.store.rotate_key(old.id, MINUTE * 60, Some(later)).await.expect("rotated");
     assert_eq!((end().await, third.limits.expires_at), (minute, Some(later)), "no rotation lengthens a key's life");
     for gone in [new.id, KeyId::random()] {
