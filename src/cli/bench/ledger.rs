@@ -219,6 +219,7 @@ fn document(organization: OrganizationId, object_key: String) -> NewDocument {
         explicit: false,
         organization,
         object_key,
+        project: None,
         object_etag: "\"1\"".into(),
         options: Options { preview: false, heatmap: None, analysis: false, profile: Profile::Generic },
         replay_window: LEASE,
