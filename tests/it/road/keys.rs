@@ -51,7 +51,7 @@ impl Holder {
 }
 
 /// Every route that refuses a key outright, with the scope that it needs. Reading verdicts needs none and has a test of its own.
-const ROUTES: [(&str, &str, Scope); 7] = [
+const ROUTES: [(&str, &str, Scope); 8] = [
     ("GET", "/get-presigned-url?file_name=a.jpg", Scope::Detect),
     ("POST", "/detect", Scope::Detect),
     ("POST", "/detect-url", Scope::Detect),
@@ -59,6 +59,7 @@ const ROUTES: [(&str, &str, Scope); 7] = [
     ("POST", "/heatmap/581d47c7-3ef4-42af-88d9-6dab6bf69389", Scope::Assets),
     ("POST", "/preview/581d47c7-3ef4-42af-88d9-6dab6bf69389", Scope::Assets),
     ("GET", "/check-user-credits", Scope::Credits),
+    ("GET", "/organizations/581d47c7-3ef4-42af-88d9-6dab6bf69389/usage", Scope::Usage),
 ];
 
 /// A request about things that do not exist: whoever may ask is told so.
@@ -87,6 +88,22 @@ async fn a_scope_opens_its_own_routes_and_no_other() {
     let both = holder.scoped(&[Scope::Detect, Scope::Credits]).await;
     assert_eq!(both.credits().await, 100);
     both.presign("a.jpg").await;
+}
+
+// V7, T16
+#[tokio::test]
+async fn asking_out_of_scope_counts_against_the_organisations_limit() {
+    const BURST: usize = 3;
+    let app = TestApp::with(|config| (config.http.organization_per_second, config.http.organization_burst) = (1, BURST as u32));
+    let client = Holder::of(&app, Org::default()).await.scoped(&[Scope::Query]).await;
+    for path in ["/check-user-credits", "/get-presigned-url?file_name=a.jpg"] {
+        let answers = join_all((0..8 * BURST).map(|_| client.get_keyed(path))).await;
+        let (refused, late): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 403);
+        assert!(!late.is_empty(), "{path}: {} were refused", refused.len());
+        for answer in late {
+            answer.refused(429, "Too many requests");
+        }
+    }
 }
 
 // V7, T5, T10
