@@ -1,4 +1,4 @@
-//! Members, projects, plans, and what confines a key.
+//! Members, projects, plans, and what confines a key and comes after it.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -67,7 +67,7 @@ fn member() -> TableCreateStatement {
         .take()
 }
 
-fn columns() -> [(&'static str, ColumnDef); 5] {
+fn columns() -> [(&'static str, ColumnDef); 7] {
     [
         ("organization", text("plan").default("pro").take()),
         // NULL only until the end of this migration.
@@ -76,5 +76,9 @@ fn columns() -> [(&'static str, ColumnDef); 5] {
         // Lists with commas. NULL: every scope, every network.
         ("api_key", text_null("scopes").take()),
         ("api_key", text_null("networks").take()),
+        // The newest key that was made in its place.
+        ("api_key", uuid_null("replaced_by").take()),
+        // Of the key that submitted it; NULL: no key did, or it was before there were projects.
+        ("document", uuid_null("project_id").take()),
     ]
 }

@@ -12,7 +12,11 @@ use secrecy::{SecretSlice, SecretString};
 use tokio_util::sync::CancellationToken;
 use touchstone_billing::Billing;
 use touchstone_blobs::{Blobs, Signer};
-use touchstone_core::{credit::Credits, organization::Dialect, time::Timestamp};
+use touchstone_core::{
+    credit::Credits,
+    organization::{Dialect, Organization},
+    time::Timestamp,
+};
 use touchstone_moderation::{Road, Words};
 use touchstone_net::fetch::Fetcher;
 use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
@@ -110,8 +114,7 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn draw_heatmaps_for_real(&self, demo: &Demo) -> anyhow::Result<()> {
-        let found = self.store.organization(demo.organization).await?.context("the demo organisation is gone")?;
-        self.store.update_organization(&touchstone_core::organization::Organization { heatmap_for_real: true, ..found }).await?;
+        self.store.change_organization(demo.organization, |found| Organization { heatmap_for_real: true, ..found }).await?;
         Ok(())
     }
 

@@ -129,9 +129,11 @@ impl Config {
     /// Checks what loading cannot see: addresses that only starting would find wrong.
     ///
     /// # Errors
-    /// When `http.listen` is no address, `http.public_url` is no URL, or `[analysis]` names no model that could be asked.
+    /// When `http.listen` is no address, `http.public_url` is no URL, `http.trusted_proxies` are no networks, or `[analysis]` names
+    /// no model that could be asked.
     pub fn check(&self) -> anyhow::Result<()> {
         touchstone_net::wording::open(&self.analysis)?;
+        self.http.check()?;
         let listen = &self.http.listen;
         listen
             .to_socket_addrs()

@@ -42,7 +42,7 @@ enum Command {
     Detect(DetectArgs),
     /// Bring the database up to date, and nothing else.
     Migrate,
-    /// Organisations, members, projects, credits, keys, secrets and usage, from the shell.
+    /// Organisations, members, projects, keys, credits, usage and secrets, from the shell.
     Admin(Admin),
     /// Read the configuration and say whether it holds together.
     CheckConfig {

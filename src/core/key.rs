@@ -67,15 +67,16 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether the key opens anything now, for a client at this address.
+    /// Whether the key opens anything now, for a client at this address; one at an unknown address is in no network.
     ///
     /// # Errors
     /// Why it does not.
-    pub fn check(&self, now: Timestamp, client: IpAddr) -> Result<(), Denial> {
+    pub fn check(&self, now: Timestamp, client: Option<IpAddr>) -> Result<(), Denial> {
         if self.expires_at.is_some_and(|end| end <= now) {
             return Err(Denial::Expired);
         }
-        let elsewhere = !self.networks.is_empty() && !self.networks.iter().any(|network| network.contains(client));
+        let within = |client| self.networks.iter().any(|network| network.contains(client));
+        let elsewhere = !self.networks.is_empty() && !client.is_some_and(within);
         if elsewhere { Err(Denial::Elsewhere { client }) } else { Ok(()) }
     }
 }
@@ -101,6 +102,8 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it was ended by hand.
     pub revoked_at: Option<Timestamp>,
+    /// The newest key that was made in its place.
+    pub replaced_by: Option<KeyId>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
 }
@@ -122,8 +125,8 @@ pub enum Denial {
     Expired,
     /// It is not used from this address.
     Elsewhere {
-        /// The address that the server saw.
-        client: IpAddr,
+        /// The address that the server saw; `None`: a proxy named none.
+        client: Option<IpAddr>,
     },
     /// It is confined to other parts of the API.
     OutOfScope {
@@ -139,7 +142,13 @@ impl Denial {
         match self {
             Self::Revoked => "This key was revoked. Ask your operator for a new one.".into(),
             Self::Expired => "This key has expired. Ask your operator for a new one.".into(),
-            Self::Elsewhere { client } => format!("This key is not accepted from {client}. Ask your operator to allow that address."),
+            Self::Elsewhere { client: None } => {
+                "This key is accepted only from certain addresses, and the proxy before this server did not tell yours. Ask your operator."
+                    .into()
+            }
+            Self::Elsewhere { client: Some(client) } => {
+                format!("This key is not accepted from {client}. Ask your operator to allow that address.")
+            }
             Self::OutOfScope { needed: Some(scope) } => {
                 format!("This key lacks the scope \"{scope}\". Use one that has it, or ask your operator.")
             }
@@ -155,7 +164,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_000);
 
     fn check(limits: &Limits, client: &str) -> Result<(), Denial> {
-        limits.check(NOW, client.parse().expect("an address"))
+        limits.check(NOW, Some(client.parse().expect("an address")))
     }
 
     #[test]
@@ -178,8 +187,10 @@ mod tests {
         let networks = ["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().expect("a network")).to_vec();
         let limits = Limits { networks, ..Limits::default() };
         assert_eq!((check(&limits, "10.1.1.1"), check(&limits, "2001:db8::7")), (Ok(()), Ok(())));
-        let client = "203.0.113.9".parse().expect("an address");
-        assert_eq!(limits.check(NOW, client), Err(Denial::Elsewhere { client }));
+        for client in [Some("203.0.113.9".parse().expect("an address")), None] {
+            assert_eq!(limits.check(NOW, client), Err(Denial::Elsewhere { client }));
+        }
+        assert_eq!(Limits::default().check(NOW, None), Ok(()), "without networks nobody asks");
     }
 
     #[test]

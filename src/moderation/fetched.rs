@@ -31,8 +31,8 @@ impl Road {
     /// upload of the caller's organisation then. To be submitted at once, in the same breath.
     ///
     /// # Errors
-    /// [`Refusal::EmptyUrl`], [`Refusal::FileMissing`]; for a foreign URL [`Refusal::NotEnoughCredits`] before anything is
-    /// fetched, [`Refusal::Unfetchable`], or [`Refusal::Busy`].
+    /// [`Refusal::EmptyUrl`], [`Refusal::FileMissing`]; for a foreign URL [`Refusal::NotEnoughCredits`] or
+    /// [`Refusal::TestsUsedUp`] before anything is fetched, [`Refusal::Unfetchable`], or [`Refusal::Busy`].
     pub async fn object_at(&self, caller: &Caller, url: &str) -> Result<String, Refusal> {
         match names::named(url, &self.settings().known_hosts)? {
             Named::Upload(object_key) => Ok(object_key),
@@ -47,16 +47,19 @@ impl Road {
     }
 
     async fn can_pay(&self, caller: &Caller) -> Result<(), Refusal> {
-        if caller.test || caller.organization.metered {
-            return Ok(());
-        }
-        let (organization, jobs) = (caller.organization.id, &self.settings().jobs);
-        if self.store().credits(organization).await.trouble()?.total() >= jobs.credits_per_image {
-            return Ok(());
-        }
+        let (store, organization, jobs) = (self.store(), caller.organization.id, &self.settings().jobs);
         // It may be the retry of a submission that took the last credit (row T17): whether it is shows when the bytes are here.
         let recent = Timestamp::now() - Duration::from_secs(jobs.replay_seconds);
-        if self.store().has_paid_since(organization, recent).await.trouble()? { Ok(()) } else { Err(Refusal::NotEnoughCredits) }
+        if caller.test {
+            let most = self.settings().accounts.test_documents_per_day;
+            let may =
+                store.may_test(organization, most).await.trouble()? || store.has_tested_since(organization, recent).await.trouble()?;
+            return if may { Ok(()) } else { Err(Refusal::TestsUsedUp { most }) };
+        }
+        let may = caller.organization.metered
+            || store.credits(organization).await.trouble()?.total() >= jobs.credits_per_image
+            || store.has_paid_since(organization, recent).await.trouble()?;
+        if may { Ok(()) } else { Err(Refusal::NotEnoughCredits) }
     }
 
     /// An image of an accepted size and format, believed by its bytes alone.

@@ -8,6 +8,7 @@ use touchstone_core::{
     ids::DocumentId,
     job::{Lane, NewJob},
     media::{Format, SNIFF_BYTES, UploadKind},
+    organization::Caller,
     refusal::Refusal,
     submission::{Route, Submission},
 };
@@ -92,15 +93,16 @@ impl Road {
     /// A submission as the store takes it.
     pub(crate) fn new_document(&self, submission: Submission, id: DocumentId, object_etag: String, work: Work) -> NewDocument {
         let jobs = &self.settings().jobs;
-        let organization = submission.caller.organization.id;
+        let Caller { organization, project, test, .. } = submission.caller;
         NewDocument {
             id,
             explicit: submission.id.is_some(),
-            organization,
+            organization: organization.id,
+            project,
             object_key: submission.object_key,
             object_etag,
             options: submission.options,
-            test: submission.caller.test,
+            test,
             tests_a_day: self.settings().accounts.test_documents_per_day,
             email: submission.email,
             user_agent: submission.user_agent,

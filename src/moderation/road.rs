@@ -88,11 +88,11 @@ impl Road {
         &self.inner.settings
     }
 
-    /// Who a key belongs to that a client at this address sent.
+    /// Who a key belongs to that a client at this address, if that is known, sent.
     ///
     /// # Errors
     /// [`Refusal::VerificationFailed`] when it is unknown, [`Refusal::KeyRefused`] when it opens nothing here and now.
-    pub async fn authenticate(&self, secret: &str, client: IpAddr) -> Result<Caller, Refusal> {
+    pub async fn authenticate(&self, secret: &str, client: Option<IpAddr>) -> Result<Caller, Refusal> {
         match self.store().caller(secret, client).await.trouble()? {
             Presented::Accepted(caller) => Ok(caller),
             Presented::Denied(denial) => Err(Refusal::KeyRefused(denial)),

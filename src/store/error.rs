@@ -61,6 +61,14 @@ pub enum AccountError {
     /// No key with this id opens anything.
     #[error("there is no live key {0}")]
     NoKey(KeyId),
+    /// Whoever rotates it again would end up with a key that ends when its overlap does.
+    #[error("the key {key} was rotated already, into {newer}: rotate that one, or say with --expires when another shall end")]
+    Rotated {
+        /// The key that was to be rotated.
+        key: KeyId,
+        /// The newest that was made in its place.
+        newer: KeyId,
+    },
     /// This secret is a key already, if perhaps a revoked one.
     #[error("this key is known already")]
     KeyTaken,

@@ -6,7 +6,8 @@ mod secret;
 use std::{fmt::Display, time::Duration};
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 use secrecy::{ExposeSecret, SecretString};
 use touchstone_core::{
@@ -77,10 +78,10 @@ impl Store {
     }
 
     /// Makes a key of ours with the same rights as this one, which ends after `overlap`, if not before. The new one ends when the old
-    /// one would have, or at `expires_at`.
+    /// one would have, or at `expires_at`. A key that was rotated before has had its end moved: then `expires_at` must be named.
     ///
     /// # Errors
-    /// [`AccountError::NoKey`] when it opens nothing any more, and as [`Store::issue_key`].
+    /// [`AccountError::NoKey`] when it opens nothing any more, [`AccountError::Rotated`], and as [`Store::issue_key`].
     pub async fn rotate_key(
         &self,
         id: KeyId,
@@ -89,8 +90,11 @@ impl Store {
     ) -> Result<(ApiKey, SecretString), StoreError> {
         let now = Timestamp::now();
         let write = self.write().await?;
-        let row = Entity::find_by_id(id.0).one(&*write).await?;
+        let row = Entity::find_by_id(id.0).lock_exclusive().one(&*write).await?;
         let old = row.map(read).transpose()?.ok_or(AccountError::NoKey(id))?;
+        if let Some(newer) = old.replaced_by.filter(|_| old.is_live(now) && expires_at.is_none()) {
+            return Err(AccountError::Rotated { key: id, newer }.into());
+        }
         let end = old.limits.expires_at.map_or(now + overlap, |end| end.min(now + overlap));
         let secret = secret::fresh(old.test)?;
         let ApiKey { organization, project, name, test, limits, .. } = old;
@@ -98,6 +102,7 @@ impl Store {
         let made = insert(&write, NewKey { organization, project: Some(project), name, test, limits }, &secret).await?;
         let ended = Entity::update_many()
             .col_expr(Column::ExpiresAt, Expr::value(end.0))
+            .col_expr(Column::ReplacedBy, Expr::value(made.id.0))
             .filter(Column::Id.eq(id.0).and(Column::RevokedAt.is_null()))
             .filter(Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now.0)))
             .exec(&*write)
@@ -157,6 +162,7 @@ async fn insert(write: &DatabaseTransaction, new: NewKey, secret: &str) -> Resul
         name: new.name,
         scopes: new.limits.scopes.map(list),
         networks: (!new.limits.networks.is_empty()).then(|| list(new.limits.networks)),
+        replaced_by: None,
     };
     match Entity::insert(ActiveModel::from(row.clone()).reset_all()).exec_without_returning(write).await {
         Err(error) if is_duplicate(&error) => Err(AccountError::KeyTaken.into()),
@@ -185,6 +191,7 @@ fn read(row: Model) -> Result<ApiKey, StoreError> {
         limits: Limits { scopes: row.scopes.is_some().then_some(scopes), networks, expires_at: row.expires_at.map(Timestamp) },
         created_at: Timestamp(row.created_at),
         revoked_at: row.revoked_at.map(Timestamp),
+        replaced_by: row.replaced_by.map(KeyId),
         last_used_at: row.last_used_at.map(Timestamp),
     })
 }

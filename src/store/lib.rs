@@ -28,6 +28,7 @@ mod settings;
 mod settle;
 mod store;
 mod submit;
+mod trials;
 mod turns;
 mod uploads;
 mod usage;

@@ -11,7 +11,7 @@ use touchstone_core::{
 
 use crate::{
     Store, StoreError,
-    credits::{Movement, balance_row, record},
+    credits::{self, Movement, balance_row, record},
     entities::{balance, organization},
     projects,
 };
@@ -62,11 +62,19 @@ impl Store {
         named.one(self.reader()).await?.map(read).transpose()
     }
 
-    /// Writes the settings of an organisation: everything but its id. `false`: there is none with this id.
+    /// Changes the settings of an organisation as they stand at that moment, and answers them. Its balance is held meanwhile, so that
+    /// nobody pays, or changes something else, in between.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn update_organization(&self, organization: &Organization) -> Result<bool, StoreError> {
+    /// [`StoreError::NoOrganization`], or when the database fails.
+    pub async fn change_organization(
+        &self,
+        id: OrganizationId,
+        change: impl FnOnce(Organization) -> Organization + Send,
+    ) -> Result<Organization, StoreError> {
+        let write = self.write().await?;
+        credits::locked(&write, id).await?;
+        let organization = Organization { id, ..change(credits::owner(&write, id).await?) };
         let row = organization::ActiveModel {
             name: Set(organization.name.clone()),
             dialect: Set(organization.dialect.name().to_owned()),
@@ -78,11 +86,9 @@ impl Store {
             plan: Set(organization.plan.name().to_owned()),
             ..Default::default()
         };
-        let write = self.write().await?;
-        let updated =
-            organization::Entity::update_many().set(row).filter(organization::Column::Id.eq(organization.id.0)).exec(&*write).await?;
+        organization::Entity::update_many().set(row).filter(organization::Column::Id.eq(id.0)).exec(&*write).await?;
         write.commit().await?;
-        Ok(updated.rows_affected > 0)
+        Ok(organization)
     }
 
     /// Every organisation, oldest first.

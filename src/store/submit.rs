@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, SqlErr,
-    sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, SqlErr, sea_query::Expr,
 };
 use sha2::{Digest, Sha256};
 use touchstone_core::{
     credit::{Balance, Entry, Taken},
-    ids::{DocumentId, OrganizationId},
+    ids::{DocumentId, OrganizationId, ProjectId},
     job::NewJob,
     organization::Organization,
     submission::Options,
@@ -23,8 +22,11 @@ use crate::{
         document::{self, ActiveModel},
         upload,
     },
-    jobs,
+    jobs, trials,
 };
+
+/// What the fingerprint of a test key's submission ends with. No instance's name has a slash.
+const TEST: &str = "/test";
 
 /// A document about to be made.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct NewDocument {
     pub explicit: bool,
     /// Who submits and pays.
     pub organization: OrganizationId,
+    /// Of which project its key is, so that use can be told by project; `None`: no key submits it.
+    pub project: Option<ProjectId>,
     /// Which upload.
     pub object_key: String,
     /// Exactly which bytes of it.
@@ -100,7 +104,8 @@ impl Store {
         }
         let owner = credits::owner(&write, new.organization).await?;
         let (price, images) = (price(&owner, &new), new.work.images());
-        if new.test && !tests_left(&write, &new, images as u64, now).await? {
+        // Exact, since the organisation's balance is held.
+        if new.test && !trials::fit(&*write, new.organization, new.tests_a_day, images as u64, now).await? {
             return Ok(Submitted::TestsUsedUp);
         }
         let balance = credits::renewed(&write, &owner, self.allowance(&owner), balance).await?;
@@ -176,8 +181,11 @@ fn fingerprint(new: &NewDocument, options: &str) -> String {
     let chosen = if new.explicit { new.id.to_string() } else { String::new() };
     // An instance is part of the model that was asked for; the shared queue is not written, as before there were instances.
     let instance = Some(new.work.queue()).filter(|queue| !queue.is_empty());
+    // A live submission is paid for and billed: a test one never stands for it.
+    let test = new.test.then_some(TEST);
+    let always = [new.organization.to_string(), new.object_key.clone(), new.object_etag.clone(), options.to_owned(), chosen];
     let mut hasher = Sha256::new();
-    for part in [new.organization.to_string().as_str(), &new.object_key, &new.object_etag, options, &chosen].into_iter().chain(instance) {
+    for part in always.iter().map(String::as_str).chain(instance).chain(test) {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
@@ -217,17 +225,6 @@ async fn take_upload(write: &DatabaseTransaction, new: &NewDocument) -> Result<b
         .exec(write)
         .await?;
     Ok(taken.rows_affected > 0)
-}
-
-/// Whether so many more images fit into the day. Exact, since the organisation's balance is held.
-async fn tests_left(write: &DatabaseTransaction, new: &NewDocument, images: u64, now: Timestamp) -> Result<bool, StoreError> {
-    if new.tests_a_day == 0 {
-        return Ok(true);
-    }
-    let today = document::Column::CreatedAt.gte(now.start_of_day().0).and(document::Column::Kind.eq(DocumentKind::Image));
-    let tests = document::Column::OrganizationId.eq(new.organization.0).and(document::Column::Test.eq(true));
-    let submitted = document::Entity::find().filter(tests.and(today)).count(write).await?;
-    Ok(submitted.saturating_add(images) <= new.tests_a_day)
 }
 
 /// What one image costs.
@@ -287,5 +284,6 @@ fn row(new: &NewDocument, options: String, fingerprint: String, now: Timestamp) 
         file_name: Set(None),
         entry: Set(None),
         skipped: Set(None),
+        project_id: Set(new.project.map(|project| project.0)),
     }
 }

@@ -1,7 +1,8 @@
 //! What happens to every request, whatever its route: it gets a name and a span, is turned away while the server drains,
 //! is counted, and its answer gets the headers that all answers have.
 //!
-//! Neither queries nor document ids are logged: both can be capabilities. The route's pattern is.
+//! Neither paths nor queries are logged here: both can hold capabilities, such as a document's id. The route's pattern is. What goes wrong
+//! with a document is logged where it does, by the document's id, for the operator to find it.
 
 use std::time::Instant;
 

@@ -75,15 +75,19 @@ pub(crate) async fn json(site: &Site, payload: Payload) -> Result<Fields, Failur
 }
 
 /// Whoever counts as one asker behind this request.
-pub(crate) fn asker(site: &Site, request: &HttpRequest) -> IpAddr {
+pub(crate) fn asker(site: &Site, request: &HttpRequest) -> Option<IpAddr> {
     limit::asker(client(site, request))
 }
 
-/// The client's address, as far as the proxies before us are trusted to tell it.
-pub(crate) fn client(site: &Site, request: &HttpRequest) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-    let forwarded: Vec<&str> = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-    site.proxies.client(peer, &forwarded.join(","))
+/// The client's address, as far as the proxies before us are trusted to tell it; `None`: nobody knows it.
+pub(crate) fn client(site: &Site, request: &HttpRequest) -> Option<IpAddr> {
+    site.proxies.client(request.peer_addr()?.ip(), &forwarded(request))
+}
+
+/// What the proxies wrote. Lossily: what a client smuggles in beside it must not make a whole line disappear.
+fn forwarded(request: &HttpRequest) -> String {
+    let lines = request.headers().get_all("x-forwarded-for").map(|value| String::from_utf8_lossy(value.as_bytes()));
+    lines.collect::<Vec<_>>().join(",")
 }
 
 /// Proof that the client takes JSON (row T16: 406 only when its `Accept` excludes it).
@@ -141,6 +145,15 @@ mod tests {
         assert!(with(" ").is_none());
         assert_eq!(with(" k ").expect("a key").expose_secret(), "k");
         assert!(header_key(&TestRequest::default().to_http_request()).is_none());
+    }
+
+    // V7
+    #[test]
+    fn a_byte_that_is_no_text_hides_nothing_of_what_proxies_wrote() {
+        let line =
+            |bytes: &[u8]| (header::HeaderName::from_static("x-forwarded-for"), header::HeaderValue::from_bytes(bytes).expect("a value"));
+        let request = TestRequest::default().append_header(line(b"\xff, 9.9.9.9")).append_header(line(b"10.1.1.1")).to_http_request();
+        assert_eq!(forwarded(&request), "\u{fffd}, 9.9.9.9,10.1.1.1");
     }
 
     #[test]

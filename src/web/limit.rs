@@ -77,11 +77,11 @@ pub(crate) struct Limits {
     /// Keyed calls.
     pub(crate) organization: Limit<OrganizationId>,
     /// Calls without a key, and calls with a wrong one.
-    pub(crate) keyless: Limit<IpAddr>,
+    pub(crate) keyless: Limit<Option<IpAddr>>,
     /// Images tried on the page: how fast.
-    pub(crate) try_it: Limit<IpAddr>,
+    pub(crate) try_it: Limit<Option<IpAddr>>,
     /// Images tried on the page: how many a day.
-    pub(crate) try_it_day: Limit<IpAddr>,
+    pub(crate) try_it_day: Limit<Option<IpAddr>>,
 }
 
 impl Limits {
@@ -96,12 +96,12 @@ impl Limits {
     }
 }
 
-/// What counts as one asker: an IPv4 address, or the /64 that one IPv6 household has.
-pub(crate) fn asker(address: IpAddr) -> IpAddr {
-    match address {
+/// What counts as one asker: an IPv4 address, or the /64 that one IPv6 household has; all whom nobody knows are one.
+pub(crate) fn asker(client: Option<IpAddr>) -> Option<IpAddr> {
+    client.map(|address| match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn one_household_is_one_asker() {
-        let addresses = ["2001:db8::1", "2001:db8::ffff:1"].map(|text| asker(text.parse().expect("an address")));
+        let addresses = ["2001:db8::1", "2001:db8::ffff:1"].map(|text| asker(Some(text.parse().expect("an address"))));
         assert_eq!(addresses[0], addresses[1]);
     }
 }

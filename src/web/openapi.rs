@@ -98,7 +98,7 @@ group!(
 );
 group!(
     /// The link or URL is not honoured.
-    Forbidden: ("403", ErrorBody, "Not allowed: the key, or the signature of the URL, is wrong or has expired")
+    Forbidden: ("403", ErrorBody, "Not allowed: the key, or the signature of the URL, is wrong or has expired, or the key is not for this")
 );
 group!(
     /// The operation needs the job secret.
@@ -122,7 +122,7 @@ group!(
 );
 group!(
     /// The operation needs a key.
-    Keyed: ("403", ErrorBody, "The key is wrong, or its organisation may not do this"), ("422", InvalidBody, "The request has not the right form")
+    Keyed: ("403", ErrorBody, "The key is wrong, has expired, lacks the scope or is not used from its networks, or its organisation may not do this; `detail` says which"), ("422", InvalidBody, "The request has not the right form")
 );
 group!(
     /// The operation reads a JSON body.

@@ -1,5 +1,5 @@
-//! Which part of the API each route is, for keys that are confined to some (row V7). A route that takes a key and is not here opens only
-//! to keys that nothing confines.
+//! Which part of the API each route is, for keys that are confined to some (row V7). A route that asks here and is not in the table opens
+//! only to keys that nothing confines. Reading verdicts takes no key: what one shows there besides is `api/truthscan/sight.rs`'s to say.
 
 use actix_web::HttpRequest;
 use touchstone_core::{
@@ -8,30 +8,28 @@ use touchstone_core::{
     refusal::Refusal,
 };
 
-/// THE table: each route that takes a key, and the scope that the key needs.
+/// THE table: each route that cannot be had without a key, and the scope that the key needs.
 const TABLE: &[(&str, Scope)] = &[
     ("/get-presigned-url", Scope::Detect),
     ("/detect", Scope::Detect),
     ("/detect-url", Scope::Detect),
     ("/bulk-upload", Scope::Detect),
-    ("/query", Scope::Query),
-    ("/bulk-upload/query", Scope::Query),
     ("/heatmap/{id}", Scope::Assets),
     ("/preview/{id}", Scope::Assets),
     ("/check-user-credits", Scope::Credits),
     ("/organizations/{id}/usage", Scope::Usage),
 ];
 
-/// Lets the caller through if the key opens this request's route.
+/// Whether the key opens this request's route.
 ///
 /// # Errors
 /// [`Refusal::KeyRefused`] when the key is confined to other parts.
-pub(crate) fn check(caller: Caller, request: &HttpRequest) -> Result<Caller, Refusal> {
+pub(crate) fn check(caller: &Caller, request: &HttpRequest) -> Result<(), Refusal> {
     let route = request.match_pattern().unwrap_or_default();
     let needed = TABLE.iter().find(|(path, _)| *path == route).map(|(_, scope)| *scope);
     let may = match needed {
         Some(scope) => caller.allows(scope),
         None => caller.scopes.is_none(),
     };
-    if may { Ok(caller) } else { Err(Refusal::KeyRefused(Denial::OutOfScope { needed })) }
+    if may { Ok(()) } else { Err(Refusal::KeyRefused(Denial::OutOfScope { needed })) }
 }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::proxies::{NoNetwork, Proxies};
+
 /// `[http]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +55,16 @@ pub struct Settings {
     pub drain_notice_seconds: u64,
     /// Seconds that requests under way then have to finish.
     pub drain_seconds: u64,
+}
+
+impl Settings {
+    /// Checks what only serving would find wrong.
+    ///
+    /// # Errors
+    /// When `trusted_proxies` holds something that is no network.
+    pub fn check(&self) -> Result<(), NoNetwork> {
+        Proxies::parse(&self.trusted_proxies).map(drop)
+    }
 }
 
 /// When the try-it page is served.

@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinError,
 };
 use touchstone_billing::Billing;
 use touchstone_core::{organization::Caller, refusal::Refusal};
@@ -114,7 +115,7 @@ impl Site {
     async fn run<T: Send + 'static>(&self, step: impl Future<Output = Result<T, Refusal>> + Send + 'static) -> Result<T, Failure> {
         match self.runtime.spawn(step.in_current_span()).await {
             Ok(outcome) => outcome.map_err(Failure::from),
-            Err(died) => Err(Failure::internal(&died)),
+            Err(died) => Err(Failure::internal(&told(&died))),
         }
     }
 
@@ -152,12 +153,17 @@ impl Site {
         outcome
     }
 
-    /// Who a key belongs to that opens this route.
+    /// Who a key belongs to that opens this route. One that does not counts against its organisation's limit.
     ///
     /// # Errors
-    /// 403 for a wrong key or one that is confined to other parts of the API, 429 for too many wrong ones.
+    /// 403 for a wrong key or one that is confined to other parts of the API, 429 for too many of either.
     pub(crate) async fn permitted(&self, key: SecretString, request: &HttpRequest) -> Result<Caller, Failure> {
-        Ok(scopes::check(self.authenticate(key, request).await?, request)?)
+        let caller = self.authenticate(key, request).await?;
+        if let Err(refusal) = scopes::check(&caller, request) {
+            self.limits.organization.ask(&caller.organization.id)?;
+            return Err(refusal.into());
+        }
+        Ok(caller)
     }
 
     /// The same, counted against the organisation's limit.
@@ -213,5 +219,23 @@ impl Site {
     /// What new requests are told while the server is on its way out.
     pub(crate) fn draining(&self) -> Option<Refusal> {
         self.draining.load(Ordering::Relaxed).then_some(Refusal::Draining { retry_after: RESTART })
+    }
+}
+
+/// How a step died. A panic's own words may hold what was sent.
+fn told(died: &JoinError) -> &'static str {
+    if died.is_panic() { "a step panicked" } else { "a step was cancelled" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // B1
+    #[tokio::test]
+    async fn what_a_panic_says_is_not_told() {
+        let died = tokio::spawn(async { panic!("with a secret") }).await.expect_err("it panicked");
+        assert!(died.to_string().contains("secret"), "or there would be nothing to hide");
+        assert_eq!(told(&died), "a step panicked");
     }
 }

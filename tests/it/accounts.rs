@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::support::{
@@ -53,6 +54,13 @@ impl Shell {
         let mut child = self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
+    }
+
+    /// Everything that SQLite keeps on disk, also what is not in its main file yet.
+    fn stored(&self) -> Option<Vec<u8>> {
+        let read = |name| std::fs::read(self.data.path().join(name));
+        let main = read("touchstone.sqlite").ok()?;
+        Some([main, read("touchstone.sqlite-wal").unwrap_or_default()].concat())
     }
 
     fn org(&self, arguments: &[&str]) -> String {
@@ -158,6 +166,8 @@ async fn a_key_is_made_with_limits_rotated_and_revoked() {
         assert_eq!(next[same], key[same], "{same}");
     }
     assert_ne!(next["key"], key["key"]);
+    let again = shell.refused(1, &["key", "rotate", "--id", key["key_id"].as_str().unwrap()]);
+    assert!(again.contains(next["key_id"].as_str().unwrap()) && again.contains("--expires"), "the way out: {again}");
     assert_eq!(shell.admin(&["key", "revoke", "--id", next["key_id"].as_str().unwrap()])["revoked"], true);
     assert!(shell.refused(1, &["key", "rotate", "--id", next["key_id"].as_str().unwrap()]).contains("no live key"));
 
@@ -165,9 +175,16 @@ async fn a_key_is_made_with_limits_rotated_and_revoked() {
     let keys = listed["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 2);
     assert!(keys[0]["live"] == true && keys[0]["expires_at"].as_str().unwrap() < "2999", "the old one ends after the overlap: {listed}");
+    assert_eq!((&keys[0]["replaced_by"], &keys[1]["replaced_by"]), (&next["key_id"], &Value::Null));
     assert!(keys[1]["live"] == false && keys[1]["revoked_at"].is_string() && keys[1]["last_used_at"].is_null());
     assert!(!listed.to_string().contains(secret) && keys.iter().all(|key| key.get("key").is_none()), "a secret is shown once");
-    for nonsense in [["--scopes", "detect,admin"], ["--expires", "soon"], ["--allow", "localhost"]] {
+    for nonsense in [
+        ["--scopes", "detect,admin"],
+        ["--expires", "soon"],
+        ["--expires", "2020-01-31T00:00:00Z"],
+        ["--expires", "9000years"],
+        ["--allow", "localhost"],
+    ] {
         shell.refused(2, &[&["key", "create", "--org", &org], &nonsense[..]].concat());
     }
     shell.database.remove().await;
@@ -195,8 +212,11 @@ async fn a_key_of_another_system_is_read_from_standard_input_and_never_shown() {
     }
     shell.refused(2, &[&import[..], &["--key", &theirs]].concat());
     assert!(!printed.contains(&theirs) && !shell.admin(&["key", "list"]).to_string().contains(&theirs));
-    if let Ok(stored) = std::fs::read(shell.data.path().join("touchstone.sqlite")) {
-        assert!(!stored.windows(theirs.len()).any(|bytes| bytes == theirs.as_bytes()), "it is stored as a hash");
+    if let Some(stored) = shell.stored() {
+        let holds = |text: &str| stored.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+        let kept = format!("{}{}", &theirs[..4], hex::encode(Sha256::digest(&theirs)));
+        assert!(holds(&kept), "or the key was looked for where it is not");
+        assert!(!holds(&theirs), "it is stored as a hash");
     }
     shell.database.remove().await;
 }

@@ -26,16 +26,16 @@ pub(super) enum Key {
     Create(Rights),
     /// Take over an API key of another system: the secret is read from standard input, stored only as a hash, and never shown.
     Import(Rights),
-    /// Make a key with the same rights as one that then ends.
+    /// Make a key with the same rights as one that then ends. One that was rotated before is refused, unless --expires is named.
     Rotate {
         /// The key's id.
         #[arg(long)]
         id: KeyId,
         /// How long the old key goes on working, such as 24h or 0s.
-        #[arg(long, default_value = "24h", value_parser = moment::span)]
+        #[arg(long, default_value = "24h", value_parser = moment::overlap)]
         overlap: Duration,
         /// When the new key ends: a moment (RFC 3339), or a span such as 30d. Left out: when the old one would have.
-        #[arg(long, value_parser = moment::moment)]
+        #[arg(long, value_parser = moment::end)]
         expires: Option<Timestamp>,
     },
     /// Revoke an API key at once.
@@ -71,7 +71,7 @@ pub(super) struct Rights {
     #[arg(long, value_delimiter = ',')]
     scopes: Option<Vec<Scope>>,
     /// When it ends: a moment (RFC 3339), or a span such as 30d. Left out: never.
-    #[arg(long, value_parser = moment::moment)]
+    #[arg(long, value_parser = moment::end)]
     expires: Option<Timestamp>,
     /// Networks or addresses that it is used from. Left out: from everywhere.
     #[arg(long, value_name = "CIDR", value_delimiter = ',', num_args = 1..)]
@@ -143,6 +143,7 @@ fn described(key: &ApiKey) -> Value {
         "test": key.test, "live": key.is_live(Timestamp::now()), "scopes": scopes.as_ref().map(names),
         "allow": networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "created_at": moment::written(key.created_at), "expires_at": expires_at.map(moment::written),
-        "revoked_at": key.revoked_at.map(moment::written), "last_used_at": key.last_used_at.map(moment::written),
+        "revoked_at": key.revoked_at.map(moment::written), "replaced_by": key.replaced_by,
+        "last_used_at": key.last_used_at.map(moment::written),
     })
 }

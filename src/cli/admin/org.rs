@@ -108,8 +108,7 @@ async fn create(store: &Store, new: CreateOrg) -> anyhow::Result<Value> {
     let mut made = store.create_organization(made).await?;
     if new.secure_assets == Some(true) {
         // Nobody has a key yet, so nothing can be asked in between.
-        made.secure_assets = true;
-        store.update_organization(&made).await?;
+        made = store.change_organization(made.id, |made| Organization { secure_assets: true, ..made }).await?;
     }
     let mut answer = described(&made);
     answer["credits"] = new.credits.into();
@@ -117,7 +116,12 @@ async fn create(store: &Store, new: CreateOrg) -> anyhow::Result<Value> {
 }
 
 async fn set(store: &Store, changes: SetOrg) -> anyhow::Result<Value> {
-    let mut organization = named(store, changes.id).await?;
+    let id = named(store, changes.id).await?.id;
+    Ok(described(&store.change_organization(id, |organization| changed(organization, changes)).await?))
+}
+
+/// Only what was named is changed.
+fn changed(mut organization: Organization, changes: SetOrg) -> Organization {
     organization.name = changes.name.unwrap_or(organization.name);
     organization.plan = changes.plan.unwrap_or(organization.plan);
     organization.metered = changes.metered.unwrap_or(organization.metered);
@@ -128,8 +132,7 @@ async fn set(store: &Store, changes: SetOrg) -> anyhow::Result<Value> {
     organization.private_queries = changes.private_queries.unwrap_or(organization.private_queries);
     organization.heatmap_for_real = changes.heatmap_for_real.unwrap_or(organization.heatmap_for_real);
     organization.secure_assets = changes.secure_assets.unwrap_or(organization.secure_assets);
-    store.update_organization(&organization).await?;
-    Ok(described(&organization))
+    organization
 }
 
 fn described(organization: &Organization) -> Value {

@@ -1,4 +1,4 @@
-//! `touchstone admin project …`: the parts of an organisation that have keys of their own.
+//! `touchstone admin project …`: groups of an organisation's keys.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -10,7 +10,8 @@ use super::{moment, org};
 /// `touchstone admin project …`
 #[derive(Debug, Subcommand)]
 pub(super) enum Project {
-    /// Make a project. Every organisation has one from the start.
+    /// Make a project: a group of keys that end together, and whose documents remember it. It confines no reading: every key of the
+    /// organisation reads all of its documents. Every organisation has one from the start.
     Create {
         /// The organisation's id.
         #[arg(long)]

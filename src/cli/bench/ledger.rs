@@ -49,7 +49,8 @@ const LEASE: Duration = Duration::from_secs(60);
 #[derive(Debug, Args)]
 pub struct LedgerArgs {
     /// An empty database to measure, which it then fills: sqlite:///path or postgres://… By default a SQLite file that is thrown away.
-    #[arg(long)]
+    /// The environment keeps a password out of the list of processes and the shell's history.
+    #[arg(long, env = "TOUCHSTONE_BENCH_DATABASE", hide_env_values = true)]
     database: Option<String>,
     /// Documents to submit and settle.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -218,6 +219,7 @@ fn document(organization: OrganizationId, object_key: String) -> NewDocument {
         id,
         explicit: false,
         organization,
+        project: None,
         object_key,
         object_etag: "\"1\"".into(),
         options: Options { preview: false, heatmap: None, analysis: false, profile: Profile::Generic },

@@ -19,6 +19,7 @@ pub struct Model {
     pub name: String,
     pub scopes: Option<String>,
     pub networks: Option<String>,
+    pub replaced_by: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

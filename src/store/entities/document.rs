@@ -45,6 +45,8 @@ pub struct Model {
     pub file_name: Option<String>,
     pub entry: Option<String>,
     pub skipped: Option<String>,
+    /// Of the key that submitted it.
+    pub project_id: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

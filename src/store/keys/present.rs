@@ -28,11 +28,11 @@ pub enum Presented {
 }
 
 impl Store {
-    /// Who holds this secret, and whether it opens anything for a client at this address.
+    /// Who holds this secret, and whether it opens anything for a client at this address, if that is known.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn caller(&self, secret: &str, client: IpAddr) -> Result<Presented, StoreError> {
+    pub async fn caller(&self, secret: &str, client: Option<IpAddr>) -> Result<Presented, StoreError> {
         if !secret::may_be_a_key(secret) {
             return Ok(Presented::Unknown);
         }

@@ -1,8 +1,10 @@
-//! Members and projects.
+//! Members, projects, and the settings of organisations.
 
 use touchstone_core::{
     ids::{MemberId, OrganizationId, ProjectId},
     member::Email,
+    organization::Organization,
+    plan::Plan,
     role::Role,
 };
 
@@ -15,6 +17,7 @@ on_every_database!(
     of_two_owners_who_leave_at_once_one_stays,
     every_organisation_has_a_project_from_the_start,
     an_archived_project_has_no_keys_and_gets_none,
+    changes_of_one_organisation_at_once_undo_nothing,
 );
 
 fn email(text: &str) -> Email {
@@ -103,4 +106,25 @@ async fn an_archived_project_has_no_keys_and_gets_none(f: Fixture) {
     assert_eq!(refusal(f.store.archive_project(bot).await), AccountError::Archived(bot));
     let unknown = ProjectId::random();
     assert_eq!(refusal(f.store.archive_project(unknown).await), AccountError::NoProject(unknown));
+}
+
+async fn changes_of_one_organisation_at_once_undo_nothing(f: Fixture) {
+    let id = f.organization(0, 0).await;
+    let changes: [fn(Organization) -> Organization; 4] = [
+        |found| Organization { name: "Lake".into(), ..found },
+        |found| Organization { metered: true, ..found },
+        |found| Organization { plan: Plan::Enterprise, ..found },
+        |found| Organization { secure_assets: true, ..found },
+    ];
+    let changed = changes.map(|change| {
+        let store = f.store.clone();
+        tokio::spawn(async move { store.change_organization(id, change).await.expect("changed") })
+    });
+    for change in changed {
+        change.await.expect("joined");
+    }
+    let found = f.store.organization(id).await.expect("read").expect("there");
+    assert_eq!((found.name.as_str(), found.metered, found.plan, found.secure_assets), ("Lake", true, Plan::Enterprise, true));
+    let nobody = f.store.change_organization(OrganizationId::random(), changes[0]).await;
+    assert!(matches!(nobody, Err(StoreError::NoOrganization(_))));
 }

@@ -184,6 +184,7 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
         id,
         explicit: false,
         organization,
+        project: None,
         object_key: object_key.to_owned(),
         object_etag: "e1".into(),
         options: Options { preview: true, heatmap: None, analysis: false, profile: Profile::Generic },

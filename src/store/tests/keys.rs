@@ -14,7 +14,7 @@ use touchstone_core::{
 use super::{Fixture, fixture::MINUTE, on_every_database};
 use crate::{AccountError, NewKey, Presented, StoreError, entities::api_key};
 
-const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
 on_every_database!(
     a_key_names_its_organisation_and_is_kept_only_as_a_hash,
@@ -57,7 +57,7 @@ async fn revoked_expired_and_unknown_keys_open_nothing(f: Fixture) {
     }
 }
 
-async fn presented(f: &Fixture, secret: &SecretString, client: IpAddr) -> Presented {
+async fn presented(f: &Fixture, secret: &SecretString, client: Option<IpAddr>) -> Presented {
     f.store.caller(secret.expose_secret(), client).await.expect("looked up")
 }
 
@@ -81,8 +81,9 @@ async fn a_key_has_the_limits_that_it_was_made_with(f: Fixture) {
     assert_eq!(f.store.keys(None).await.expect("keys"), [key], "it reads as it was written");
     let caller = accepted(&f, &secret).await;
     assert!(caller.allows(Scope::Query) && caller.allows(Scope::Detect) && !caller.allows(Scope::Usage));
-    let client: IpAddr = "203.0.113.9".parse().expect("an address");
-    assert_eq!(presented(&f, &secret, client).await, Presented::Denied(Denial::Elsewhere { client }));
+    for client in [Some("203.0.113.9".parse().expect("an address")), None] {
+        assert_eq!(presented(&f, &secret, client).await, Presented::Denied(Denial::Elsewhere { client }));
+    }
 }
 
 // B1
@@ -118,6 +119,12 @@ async fn a_rotated_key_has_the_same_rights_and_the_old_one_ends_after_the_overla
     let end =
         || async { f.store.keys(None).await.expect("keys").into_iter().find(|key| key.id == old.id).expect("listed").limits.expires_at };
     let (minute, later) = (end().await, Timestamp::now() + MINUTE * 60);
+    let again = f.store.rotate_key(old.id, MINUTE, None).await;
+    let newer = new.id;
+    assert!(
+        matches!(again, Err(StoreError::Account(AccountError::Rotated { key, newer: by })) if key == old.id && by == newer),
+        "{again:?}"
+    );
     let (third, _) = f.store.rotate_key(old.id, MINUTE * 60, Some(later)).await.expect("rotated");
     assert_eq!((end().await, third.limits.expires_at), (minute, Some(later)), "no rotation lengthens a key's life");
     for gone in [new.id, KeyId::random()] {

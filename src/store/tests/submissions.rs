@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
-use touchstone_core::ids::DocumentId;
+use touchstone_core::{
+    ids::{DocumentId, ProjectId},
+    time::Timestamp,
+};
 use uuid::Uuid;
 
 use super::{
@@ -23,6 +26,8 @@ on_every_database!(
     an_upload_is_its_owners_alone,
     a_full_queue_refuses_and_changes_nothing,
     test_keys_submit_so_many_a_day_also_at_once,
+    a_live_submission_is_never_answered_with_a_test_one,
+    a_document_remembers_the_project_of_its_key,
 );
 
 // T17
@@ -176,4 +181,37 @@ async fn test_keys_submit_so_many_a_day_also_at_once(f: Fixture) {
     let fresh = test(organization, &f.upload(organization).await);
     let id = fresh.id;
     assert_eq!(f.submit(fresh).await, Submitted::Created(id));
+}
+
+// V7, T17
+async fn a_live_submission_is_never_answered_with_a_test_one(f: Fixture) {
+    let organization = f.organization(3, 0).await;
+    let key = f.upload(organization).await;
+    let new = |test| NewDocument { test, tests_a_day: 1, ..document(organization, &key) };
+    let begun = Timestamp::now() - MINUTE;
+    assert!(
+        f.store.may_test(organization, 1).await.expect("looked") && !f.store.has_tested_since(organization, begun).await.expect("looked")
+    );
+    let (test, live) = (new(true), new(false));
+    let (first, second) = (test.id, live.id);
+    assert_eq!(f.submit(test).await, Submitted::Created(first));
+    assert_eq!(f.submit(live).await, Submitted::Created(second));
+    assert_eq!(f.credits(organization).await.total(), 2, "it is paid for");
+    for (test, id) in [(true, first), (false, second)] {
+        assert_eq!(f.submit(new(test)).await, Submitted::Replayed(id), "each has retries of its own");
+    }
+    assert!(!f.store.may_test(organization, 1).await.expect("looked") && f.store.may_test(organization, 0).await.expect("looked"));
+    assert!(f.store.has_tested_since(organization, begun).await.expect("looked"), "that may be retried");
+}
+
+// B1
+async fn a_document_remembers_the_project_of_its_key(f: Fixture) {
+    let organization = f.organization(2, 0).await;
+    for project in [Some(ProjectId::default_of(organization)), None] {
+        let new = NewDocument { project, ..document(organization, &f.upload(organization).await) };
+        let id = new.id;
+        assert_eq!(f.submit(new).await, Submitted::Created(id));
+        let row = rows::Entity::find_by_id(id.0).one(f.store.reader()).await.expect("row").expect("there");
+        assert_eq!(row.project_id.map(ProjectId), project);
+    }
 }

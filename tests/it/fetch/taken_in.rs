@@ -1,5 +1,6 @@
 //! The good way: from a URL to a verdict, through the same stations as an upload, with nothing left of what was refused.
 
+use secrecy::ExposeSecret;
 use serde_json::json;
 use touchstone_core::credit::Credits;
 
@@ -107,6 +108,28 @@ async fn who_cannot_pay_makes_us_fetch_nothing() {
     let metered = app.client_of(Org { credits: Default::default(), metered: true, ..Org::default() }).await;
     let id = metered.detect(json!({ "url": outside.url("photo/1") })).await.ok()["id"].as_str().unwrap().to_owned();
     metered.settle(&id).await;
+}
+
+// X9, V7: nor a test key whose day is used up, unless it may be a retry.
+#[tokio::test]
+async fn test_keys_that_used_up_their_day_make_us_fetch_nothing() {
+    for (replay_seconds, fetches) in [(600, true), (0, false)] {
+        let (outside, app) = Outside::with_app(move |config| {
+            (config.accounts.test_documents_per_day, config.jobs.replay_seconds) = (1, replay_seconds);
+        })
+        .await;
+        let client = app.client().await;
+        let (_, secret) = app.store().await.create_key(client.organization.parse().unwrap(), true).await.unwrap();
+        let test = client.with_key(secret.expose_secret());
+        let first = test.detect(json!({ "url": outside.url("photo/5") })).await.ok();
+        test.settle(first["id"].as_str().unwrap()).await;
+        if fetches {
+            assert_eq!(test.detect(json!({ "url": outside.url("photo/5") })).await.ok()["id"], first["id"], "T17");
+        }
+        let before = outside.seen().len();
+        test.detect(json!({ "url": outside.url("photo/6") })).await.refused(403, "Not enough credits");
+        assert_eq!((outside.seen().len() > before, fetched(&app, &client).len()), (fetches, 1));
+    }
 }
 
 // X9

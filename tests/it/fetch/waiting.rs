@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use touchstone::app::Role;
+use touchstone_core::key::{Limits, Scope};
+use touchstone_store::NewKey;
 
-use crate::support::{Client, Outside, Plan, TestApp, eventually, pictures};
+use crate::support::{Client, Outside, Plan, TestApp, app::Org, eventually, pictures};
 
 /// Exactly an id and `pending`; answers the id.
 fn pending(answer: &Value) -> String {
@@ -128,6 +131,30 @@ async fn a_client_that_goes_away_leaves_its_document_behind() {
     .await;
     assert_eq!((seen["id"].as_str(), client.credits().await), (Some(id.to_string().as_str()), 99));
     client.settle(&id.to_string()).await;
+}
+
+// V7, T5, T19: who may submit and not read is told as little here as by `/query`.
+#[tokio::test]
+async fn a_key_that_may_not_read_a_private_verdict_is_answered_pending() {
+    let (outside, app) = Outside::with_app(|_| {}).await;
+    for (set, sees) in [("private_queries = true", false), ("private_queries = false", true)] {
+        let client = app.client_of(Org { set, ..Org::default() }).await;
+        let limits = Limits { scopes: Some(BTreeSet::from([Scope::Detect])), ..Limits::default() };
+        let organization = client.organization.parse().unwrap();
+        let new = NewKey { organization, project: None, name: String::new(), test: false, limits };
+        let (_, secret) = app.store().await.issue_key(new).await.unwrap();
+        let body = json!({ "url": outside.url("photo/1"), "max_wait_seconds": 60 });
+        let seen = client.detect_url(body.clone()).await.ok();
+        assert_eq!(seen["status"], "done", "its organisation's unconfined key waits and reads");
+        let again = client.with_key(secret.expose_secret()).detect_url(body).await.ok();
+        assert_eq!(again["id"], seen["id"], "T17");
+        if sees {
+            assert_eq!(again["status"], "done");
+        } else {
+            pending(&again);
+        }
+        app.idle().await;
+    }
 }
 
 // T19: a place to wait is not needed to be served

@@ -51,7 +51,7 @@ impl Holder {
 }
 
 /// Every route that refuses a key outright, with the scope that it needs. Reading verdicts needs none and has a test of its own.
-const ROUTES: [(&str, &str, Scope); 7] = [
+const ROUTES: [(&str, &str, Scope); 8] = [
     ("GET", "/get-presigned-url?file_name=a.jpg", Scope::Detect),
     ("POST", "/detect", Scope::Detect),
     ("POST", "/detect-url", Scope::Detect),
@@ -59,6 +59,7 @@ const ROUTES: [(&str, &str, Scope); 7] = [
     ("POST", "/heatmap/581d47c7-3ef4-42af-88d9-6dab6bf69389", Scope::Assets),
     ("POST", "/preview/581d47c7-3ef4-42af-88d9-6dab6bf69389", Scope::Assets),
     ("GET", "/check-user-credits", Scope::Credits),
+    ("GET", "/organizations/581d47c7-3ef4-42af-88d9-6dab6bf69389/usage", Scope::Usage),
 ];
 
 /// A request about things that do not exist: whoever may ask is told so.
@@ -87,6 +88,22 @@ async fn a_scope_opens_its_own_routes_and_no_other() {
     let both = holder.scoped(&[Scope::Detect, Scope::Credits]).await;
     assert_eq!(both.credits().await, 100);
     both.presign("a.jpg").await;
+}
+
+// V7, T16
+#[tokio::test]
+async fn asking_out_of_scope_counts_against_the_organisations_limit() {
+    const BURST: usize = 3;
+    let app = TestApp::with(|config| (config.http.organization_per_second, config.http.organization_burst) = (1, BURST as u32));
+    let client = Holder::of(&app, Org::default()).await.scoped(&[Scope::Query]).await;
+    for path in ["/check-user-credits", "/get-presigned-url?file_name=a.jpg"] {
+        let answers = join_all((0..8 * BURST).map(|_| client.get_keyed(path))).await;
+        let (refused, late): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 403);
+        assert!(!late.is_empty(), "{path}: {} were refused", refused.len());
+        for answer in late {
+            answer.refused(429, "Too many requests");
+        }
+    }
 }
 
 // V7, T5, T10
@@ -136,21 +153,31 @@ async fn only_the_holder_of_a_key_is_told_what_is_wrong_with_it() {
 // V7, U2: the address is the peer's unless a trusted proxy names another.
 #[tokio::test]
 async fn a_key_is_good_in_its_networks_as_trusted_proxies_tell_them() {
-    let ask = |client: Client, forwarded: &'static str| async move {
+    let ask = |client: Client, forwarded: &'static [u8]| async move {
         let request = client.request(Method::GET, "/check-user-credits").header("apikey", &client.key);
         client.send(request.header("x-forwarded-for", forwarded)).await
     };
     let behind = TestApp::with(|config| config.http.trusted_proxies = vec!["127.0.0.1".into()]);
-    let client = Holder::of(&behind, Org::default()).await.within("203.0.113.0/24").await;
-    assert_eq!(ask(client.clone(), "203.0.113.9").await.status, 200);
-    assert_eq!(ask(client.clone(), "198.51.100.1, 203.0.113.9").await.status, 200);
-    ask(client.clone(), "203.0.113.9, 198.51.100.1").await.refused(403, REFUSED);
-    client.get_keyed("/check-user-credits").await.refused(403, REFUSED);
+    let holder = Holder::of(&behind, Org::default()).await;
+    let client = holder.within("203.0.113.0/24").await;
+    for named in [&b"203.0.113.9"[..], b"198.51.100.1, 203.0.113.9", b"\xff, 203.0.113.9", b"203.0.113.9:5678"] {
+        assert_eq!(ask(client.clone(), named).await.status, 200, "{}", named.escape_ascii());
+    }
+    ask(client.clone(), b"203.0.113.9, 198.51.100.1").await.refused(403, REFUSED);
+    // Whom the proxy does not name never counts as the proxy.
+    let proxys = holder.within("127.0.0.0/8").await;
+    for named in [&b"\xff"[..], b"127.0.0.1, \xff", b"unknown", b""] {
+        for client in [&client, &proxys] {
+            let detail = ask(client.clone(), named).await.refused(403, REFUSED);
+            assert!(detail.contains("proxy"), "{} {detail}", named.escape_ascii());
+        }
+    }
+    proxys.get_keyed("/check-user-credits").await.refused(403, REFUSED);
 
     let open = TestApp::spawn();
     let holder = Holder::of(&open, Org::default()).await;
-    ask(holder.within("203.0.113.0/24").await, "203.0.113.9").await.refused(403, REFUSED);
-    assert_eq!(ask(holder.within("127.0.0.0/8").await, "203.0.113.9").await.status, 200);
+    ask(holder.within("203.0.113.0/24").await, b"203.0.113.9").await.refused(403, REFUSED);
+    assert_eq!(ask(holder.within("127.0.0.0/8").await, b"203.0.113.9").await.status, 200);
 }
 
 // B1: whoever moves here changes nothing in their clients.

@@ -10,12 +10,16 @@ use std::{
 
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-/// Everything that is ours, and what libraries tell of their work.
-const FILTER: &str = "debug,touchstone=trace,touchstone_blobs=trace,touchstone_moderation=trace,touchstone_net=trace,\
-                      touchstone_store=trace,touchstone_web=trace";
+use super::stripe;
 
-/// How a secret begins, and from how many letters and digits on it is one: the first four of a key may be told.
-const SECRETS: [(&str, usize); 3] = [("aidet_live_sk_", 5), ("aidet_test_sk_", 5), ("signature=", 16)];
+/// Everything that is ours, and what libraries tell of their work.
+const FILTER: &str = "debug,stripe=trace,touchstone=trace,touchstone_billing=trace,touchstone_blobs=trace,touchstone_moderation=trace,\
+                      touchstone_net=trace,touchstone_store=trace,touchstone_web=trace";
+
+/// How a secret begins, and from how many letters and digits on it is one: the first four of a key may be told. Those of the fake Stripe
+/// are told whole or not at all.
+const SECRETS: [(&str, usize); 5] =
+    [("aidet_live_sk_", 5), ("aidet_test_sk_", 5), ("signature=", 16), (stripe::KEY, 0), (stripe::WEBHOOK_SECRET, 0)];
 
 /// Lines with secrets that were logged in this process.
 static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -62,7 +66,13 @@ impl Write for Ear {
 
 #[test]
 fn a_secret_is_heard_and_the_beginning_of_a_key_is_none() {
-    let told = ["a aidet_live_sk_abcd1 b", "PUT /x?expires=1&signature=0123456789abcdef", "X-Amz-Signature=0123456789ABCDEF0"];
+    let told = [
+        "a aidet_live_sk_abcd1 b",
+        "PUT /x?expires=1&signature=0123456789abcdef",
+        "X-Amz-Signature=0123456789ABCDEF0",
+        &format!("authorization: Bearer {}", stripe::KEY),
+        &format!("secret {}.", stripe::WEBHOOK_SECRET),
+    ];
     assert_eq!(lines_with_secrets(&told.join("\n")), told);
     assert_eq!(lines_with_secrets("key aidet_test_sk_abcd…\naidet_live_sk_of_nobody\nsignature=wrong"), [""; 0]);
 }

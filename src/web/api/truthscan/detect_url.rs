@@ -72,7 +72,7 @@ pub(crate) struct ReadyAnswer {
 
 /// Submit the URL of an image and wait for the verdict.
 ///
-/// Answers what `/query` answers, or the id with `pending` where the verdict takes longer; poll `/query` then.
+/// Answers what `/query` answers, or the id with `pending` where the verdict takes longer, or the key may not read it; poll `/query` then.
 #[utoipa::path(
     post,
     path = "/detect-url",
@@ -96,7 +96,9 @@ pub(crate) async fn detect_url(
     };
     fields.done()?;
     let (id, sight) = detect::accept(&site, &request, body.detect).await?;
-    let document = if body.wait.unwrap_or(true) { wait_for(&site, id, patience(body.max_wait_seconds)).await? } else { None };
+    // A key that may submit and not read is told what it always is: that the document is on its way.
+    let waits = body.wait.unwrap_or(true) && sight.sees;
+    let document = if waits { wait_for(&site, id, patience(body.max_wait_seconds)).await? } else { None };
     Ok(Json(match document {
         Some(document) => DetectUrlAnswer::Ready(Box::new(ready(&site, &document, sight))),
         None => DetectUrlAnswer::Pending(DetectAnswer { id: id.0, status: Progress::Pending }),
