@@ -82,7 +82,8 @@ mod tests {
         let secret = fresh(true).expect("the system has random bytes");
         assert!(secret.starts_with(TEST) && secret.len() == TEST.len() + BODY + CHECKSUM);
         assert!(may_be_a_key(&secret));
-        let typo = secret.replacen(&secret[20..21], if &secret[20..21] == "x" { "y" } else { "x" }, 1);
+        let mut typo = secret.clone();
+        typo.replace_range(20..21, if &secret[20..21] == "x" { "y" } else { "x" });
         assert!(!may_be_a_key(&typo));
         for stranger in ["", "aidet_live_sk_", "sk-1234", "aidet_live_sk_ä"] {
             assert!(!may_be_a_key(stranger), "{stranger}");
