@@ -134,6 +134,7 @@ impl Config {
     pub fn check(&self) -> anyhow::Result<()> {
         touchstone_net::wording::open(&self.analysis)?;
         self.http.check()?;
+        self.stripe.check()?;
         let listen = &self.http.listen;
         listen
             .to_socket_addrs()

@@ -3,6 +3,8 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::meter::Stripe;
+
 /// `[stripe]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,16 @@ pub struct Settings {
     pub backoff_ms: u64,
     /// Seconds that one request may take.
     pub timeout_seconds: u64,
+}
+
+impl Settings {
+    /// Checks what `serve` would refuse; asks nobody. rustls' default crypto provider must have been installed.
+    ///
+    /// # Errors
+    /// Which setting cannot work, and why.
+    pub fn check(&self) -> Result<(), WrongSettings> {
+        Stripe::open(self).map(drop)
+    }
 }
 
 /// What is wrong with `[stripe]`.
