@@ -161,7 +161,16 @@ impl Model<'_> {
     async fn submit(&mut self, cost: i64, test: bool) {
         let mut new = document(self.organization, &self.f.upload(self.organization).await);
         (new.cost, new.test) = (cost, test);
-        let (id, units) = (new.id, if test { 0 } else { cost });
+        let (id, units) = (
+            new.id,
+            if test {
+                0
+            } else if self.metered {
+                1
+            } else {
+                cost
+            },
+        );
         let price = if self.metered { 0 } else { units };
         match (self.f.submit(new).await, self.now().reserve(price)) {
             (Submitted::NotEnoughCredits, None) => {}
