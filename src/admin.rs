@@ -77,7 +77,8 @@ pub async fn run(config: &Config, admin: Admin) -> anyhow::Result<(String, u8)> 
 /// An audit or a reconciliation that found something has an answer, and has failed.
 fn differs(answer: &Value) -> bool {
     let found = answer["differences"].as_array().is_some_and(|found| !found.is_empty());
-    found || answer["difference"].as_i64().is_some_and(|difference| difference != 0)
+    let differs = |field: &str| answer[field].as_i64().is_some_and(|number| number != 0);
+    found || differs("difference") || differs("failed")
 }
 
 /// Brings the configured database up to date and answers what was done.

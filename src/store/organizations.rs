@@ -13,7 +13,7 @@ use crate::{
     Store, StoreError,
     credits::{Movement, balance_row, record},
     entities::{balance, organization},
-    projects,
+    open_use, projects,
 };
 
 /// An organisation about to be made.
@@ -79,6 +79,9 @@ impl Store {
             ..Default::default()
         };
         let write = self.write().await?;
+        if !open_use::freeze_for_payer(&write, organization).await? {
+            return Ok(false);
+        }
         let updated =
             organization::Entity::update_many().set(row).filter(organization::Column::Id.eq(organization.id.0)).exec(&*write).await?;
         write.commit().await?;
