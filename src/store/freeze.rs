@@ -150,8 +150,8 @@ impl UsageSync {
 
 /// One call, with an event for every day of its range that has billable use after its last freeze. The caller holds the balance.
 pub(crate) async fn freeze_in(write: &DatabaseTransaction, freeze: &Freeze) -> Result<UsageSync, StoreError> {
-    let mut sync = begin(write, freeze).await?;
     let clean_to = open_use::clean_to(write, freeze.organization).await?;
+    let mut sync = begin(write, freeze).await?;
     if let Some(customer) = &freeze.customer {
         let asked = freeze.first..=freeze.last.min(Day::of(freeze.now));
         for unfrozen in open_use::unfrozen(write, freeze.organization, clean_to).await? {
