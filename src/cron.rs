@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
-use touchstone_billing::{Billing, Period, SyncRequest};
-use touchstone_core::{day::Day, time::Timestamp};
+use touchstone_billing::Billing;
+use touchstone_core::time::Timestamp;
 use touchstone_moderation::Road;
 use touchstone_store::Store;
 
@@ -23,6 +23,12 @@ const RESET_ALLOWANCES: &str = "5 0 * * * *";
 /// How long a round may take before another node may begin one.
 const ROUND: Duration = Duration::from_secs(600);
 
+/// The lease whose end is when a round of sending usage was last completed.
+const SYNCED: &str = "sync_usage:completed";
+
+/// A missed round is one that was due this long ago.
+const DAY: Duration = Duration::from_secs(86_400 + 3600);
+
 /// Runs the clock's work until `stop` is cancelled.
 ///
 /// # Errors
@@ -31,10 +37,11 @@ pub async fn run_until(store: Store, road: Road, billing: Billing, stop: Cancell
     let mut scheduler = JobScheduler::new().await?;
     let name = Arc::new(crate::worker::node_name());
     let (resets, node) = (store.clone(), name.clone());
-    let (synced, syncer) = (store.clone(), name.clone());
+    let (synced, sends, syncer) = (store.clone(), billing.clone(), name.clone());
+    let (swept, sweeper) = (store.clone(), name.clone());
     scheduler
         .add(Job::new_async(SWEEP_UPLOADS, move |_, _| {
-            let (store, road, name) = (store.clone(), road.clone(), name.clone());
+            let (store, road, name) = (swept.clone(), road.clone(), sweeper.clone());
             Box::pin(async move { sweep_uploads(&store, &road, &name).await })
         })?)
         .await?;
@@ -46,12 +53,15 @@ pub async fn run_until(store: Store, road: Road, billing: Billing, stop: Cancell
         .await?;
     scheduler
         .add(Job::new_async(SYNC_USAGE, move |_, _| {
-            let (store, billing, name) = (synced.clone(), billing.clone(), syncer.clone());
+            let (store, billing, name) = (synced.clone(), sends.clone(), syncer.clone());
             Box::pin(async move { sync_usage(&store, &billing, &name).await })
         })?)
         .await?;
     scheduler.start().await?;
-    stop.cancelled().await;
+    tokio::select! {
+        () = make_up_for_usage(&store, &billing, &name) => stop.cancelled().await,
+        () = stop.cancelled() => {}
+    }
     scheduler.shutdown().await?;
     Ok(())
 }
@@ -81,8 +91,28 @@ async fn reset_allowances(store: &Store, node: &str) {
     }
 }
 
-/// Sends the use of every full day that Stripe still takes. What fails is tried again the next day, for five weeks.
-async fn sync_usage(store: &Store, billing: &Billing, node: &str) {
+/// Makes up for a daily round that nobody was there to run.
+///
+/// A database on which none was ever completed has nothing to be made up for: it is marked, and its first round is the next one.
+pub async fn make_up_for_usage(store: &Store, billing: &Billing, node: &str) {
+    let due = match store.lease_until(SYNCED).await {
+        Ok(Some(completed)) => completed < Timestamp::now() - DAY,
+        Ok(None) => {
+            mark_synced(store, node).await;
+            false
+        }
+        Err(error) => {
+            tracing::error!(%error, "nobody knows when usage was last sent");
+            false
+        }
+    };
+    if due {
+        sync_usage(store, billing, node).await;
+    }
+}
+
+/// Sends the use of every full day that Stripe still takes, and whatever waits from before. What fails is tried again the next day.
+pub async fn sync_usage(store: &Store, billing: &Billing, node: &str) {
     if !billing.sends() {
         return;
     }
@@ -91,16 +121,23 @@ async fn sync_usage(store: &Store, billing: &Billing, node: &str) {
         Ok(true) => billing.billed().await.map_err(anyhow::Error::from),
         Err(error) => Err(error.into()),
     };
-    let billed = billed.unwrap_or_else(|error| {
-        tracing::error!(error = format!("{error:#}"), "usage could not be sent; the next day tries again");
-        Vec::new()
-    });
-    let Period { first, last } = Period::round(Day::of(Timestamp::now()));
+    let billed = match billed {
+        Ok(billed) => billed,
+        Err(error) => return tracing::error!(error = format!("{error:#}"), "usage could not be sent; the next day tries again"),
+    };
     for organization in billed {
         let organization = organization.id;
-        match billing.sync(SyncRequest { organization, first, last, idempotency_id: None }).await {
+        match billing.sync_round(organization).await {
             Ok(report) => tracing::info!(%organization, sent = report.value_sent_to_stripe, message = report.message, "usage was sent"),
             Err(refusal) => tracing::error!(%organization, %refusal, "usage could not be sent; the next day tries again"),
         }
+    }
+    mark_synced(store, node).await;
+}
+
+/// A lease that has run out already: what counts is when.
+async fn mark_synced(store: &Store, node: &str) {
+    if let Err(error) = store.take_lease(SYNCED, node, Duration::ZERO).await {
+        tracing::error!(%error, "it could not be written down that usage was sent");
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
-use touchstone_core::{ids::OrganizationId, organization::Organization, refusal::Refusal, time::Timestamp};
-use touchstone_store::{Decision, MeterEvent, Store};
+use touchstone_core::{day::Day, ids::OrganizationId, organization::Organization, refusal::Refusal, time::Timestamp};
+use touchstone_store::{Decision, MeterEvent, OpenUse, Store};
 
 use crate::{Settings, WrongSettings, meter::Stripe, trouble::Trouble};
 
@@ -43,14 +43,41 @@ impl Billing {
         self.stripe.is_some()
     }
 
-    /// Every metered organisation for which somebody pays.
+    /// Every organisation of which something is to be sent, now or one day: the metered ones for which somebody pays, and those that
+    /// were and left something behind.
     ///
     /// # Errors
     /// [`Refusal::Internal`] or [`Refusal::Busy`].
     pub async fn billed(&self) -> Result<Vec<Organization>, Refusal> {
-        let mut billed = self.store.organizations().await.map_err(|error| Trouble::from(error).told())?;
-        billed.retain(|organization| organization.metered && organization.stripe_customer_id.is_some());
+        self.try_billed().await.map_err(Trouble::told)
+    }
+
+    async fn try_billed(&self) -> Result<Vec<Organization>, Trouble> {
+        let mut billed = Vec::new();
+        for organization in self.store.ever_billed().await? {
+            if self.is_billed(&organization).await? {
+                billed.push(organization);
+            }
+        }
         Ok(billed)
+    }
+
+    pub(crate) async fn is_billed(&self, organization: &Organization) -> Result<bool, Trouble> {
+        let paid = organization.stripe_customer_id.is_some();
+        if paid && organization.metered {
+            return Ok(true);
+        }
+        let OpenUse { unfrozen, pending } = self.store.open_use(organization.id).await?;
+        Ok(pending.is_some() || (paid && unfrozen.is_some()))
+    }
+
+    /// The oldest day of which something waits, if any does.
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`] or [`Refusal::Busy`].
+    pub async fn open_since(&self, organization: OrganizationId) -> Result<Option<Day>, Refusal> {
+        let open = self.store.open_use(organization).await.map_err(|error| Trouble::from(error).told())?;
+        Ok(open.since())
     }
 
     /// Writes what people found out about an event that waits for them. `None`: there is none of this number that does.
@@ -58,7 +85,8 @@ impl Billing {
     /// # Errors
     /// [`Refusal::Internal`] or [`Refusal::Busy`].
     pub async fn decide(&self, event: i64, decision: Decision) -> Result<Option<MeterEvent>, Refusal> {
-        self.store.decide_meter_event(event, decision, Timestamp::now()).await.map_err(|error| Trouble::from(error).told())
+        let meter = &self.settings.meter_event_name;
+        self.store.decide_meter_event(event, decision, meter, Timestamp::now()).await.map_err(|error| Trouble::from(error).told())
     }
 
     pub(crate) fn stripe(&self) -> Result<&Stripe, Trouble> {

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use stripe::{IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_billing::{
     BillingMeterStatus,
-    billing_meter::ListBillingMeter,
+    billing_meter::{ListBillingMeter, RetrieveBillingMeter},
     billing_meter_event::CreateBillingMeterEvent,
     billing_meter_event_summary::{ListIdBillingMeterEventSummary, ListIdBillingMeterEventSummaryValueGroupingWindow as Window},
 };
@@ -40,8 +40,10 @@ pub(crate) enum Said {
     Duplicate,
     /// It does not take it, and will not later.
     Refused(String),
-    /// It has no time, or nobody knows what it said.
-    Later(String),
+    /// It has no time now, and took nothing.
+    Declined(String),
+    /// Nobody knows what it said, or what it did before it said it.
+    Unknown(String),
     /// It lets nobody in, or knows no such door: no event would fare better.
     Closed(String),
 }
@@ -54,8 +56,15 @@ pub(crate) struct Stripe {
     key: SecretString,
     meter_id: String,
     meter_event_name: String,
-    /// Ids of meters by their event names.
-    found: Mutex<HashMap<String, String>>,
+    /// Meters by their event names, once one of that name was active.
+    found: Mutex<HashMap<String, Vec<Meter>>>,
+}
+
+/// One of Stripe's meters.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter {
+    pub(crate) id: String,
+    active: bool,
 }
 
 impl Stripe {
@@ -117,41 +126,75 @@ impl Stripe {
 
     /// What Stripe counted for a customer, by day. Days without any are missing.
     pub(crate) async fn sums(&self, meter: &str, customer: &str, first: Day, last: Day) -> Result<BTreeMap<Day, i64>, String> {
-        let id = self.meter(meter).await?;
-        let list = ListIdBillingMeterEventSummary::new(id.as_str(), customer, last.end().seconds(), first.start().seconds());
-        let page = list.value_grouping_window(Window::Day).limit(PAGE).send(&self.client).await.map_err(|error| told(&error))?;
         let mut days = BTreeMap::new();
-        for sum in page.data {
-            // Whole by construction: only whole values are sent.
-            *days.entry(Day::of(Timestamp::from_seconds(sum.start_time))).or_default() += sum.aggregated_value.round() as i64;
+        let meters = self.meters(meter).await?;
+        if meters.is_empty() {
+            return Err(no_meter(meter));
+        }
+        for meter in meters {
+            let mut from = first;
+            while from <= last {
+                // As many days as one page has.
+                let to = from.plus(PAGE as i32 - 1).min(last);
+                self.add_sums(&meter.id, customer, from, to, &mut days).await?;
+                from = to.plus(1);
+            }
         }
         Ok(days)
     }
 
-    /// The id of the meter that counts events of this name.
-    pub(crate) async fn meter(&self, event_name: &str) -> Result<String, String> {
-        if event_name == self.meter_event_name && !self.meter_id.is_empty() {
-            return Ok(self.meter_id.clone());
+    async fn add_sums(&self, id: &str, customer: &str, from: Day, to: Day, days: &mut BTreeMap<Day, i64>) -> Result<(), String> {
+        let list = ListIdBillingMeterEventSummary::new(id, customer, to.end().seconds(), from.start().seconds());
+        let page = list.value_grouping_window(Window::Day).limit(PAGE).send(&self.client).await.map_err(|error| told(&error))?;
+        for sum in page.data {
+            // Whole by construction: only whole values are sent.
+            *days.entry(Day::of(Timestamp::from_seconds(sum.start_time))).or_default() += sum.aggregated_value.round() as i64;
         }
-        let mut found = self.found.lock().await;
-        if let Some(id) = found.get(event_name) {
-            return Ok(id.clone());
-        }
-        let id = self.look_up(event_name).await?;
-        found.insert(event_name.to_owned(), id.clone());
-        Ok(id)
+        Ok(())
     }
 
-    async fn look_up(&self, event_name: &str) -> Result<String, String> {
-        let mut list = ListBillingMeter::new().status(BillingMeterStatus::Active).limit(PAGE);
+    /// Whether a meter takes events of this name now; otherwise why not.
+    pub(crate) async fn takes(&self, event_name: &str) -> Result<(), String> {
+        if self.meters(event_name).await?.iter().any(|meter| meter.active) { Ok(()) } else { Err(no_meter(event_name)) }
+    }
+
+    /// The meters that count events of this name, or did: at most one of them is active.
+    pub(crate) async fn meters(&self, event_name: &str) -> Result<Vec<Meter>, String> {
+        let mut found = self.found.lock().await;
+        if let Some(meters) = found.get(event_name) {
+            return Ok(meters.clone());
+        }
+        let named = event_name == self.meter_event_name && !self.meter_id.is_empty();
+        let meters = if named { vec![self.named().await?] } else { self.look_up(event_name).await? };
+        if meters.iter().any(|meter| meter.active) {
+            found.insert(event_name.to_owned(), meters.clone());
+        }
+        Ok(meters)
+    }
+
+    /// The meter that the settings name by its id.
+    async fn named(&self) -> Result<Meter, String> {
+        let meter = RetrieveBillingMeter::new(self.meter_id.as_str()).send(&self.client).await.map_err(|error| told(&error))?;
+        if meter.event_name != self.meter_event_name {
+            return Err(format!(
+                "Stripe's meter {} counts events named \"{}\", not \"{}\" (stripe.meter_id, stripe.meter_event_name)",
+                self.meter_id, meter.event_name, self.meter_event_name
+            ));
+        }
+        Ok(Meter { id: self.meter_id.clone(), active: meter.status == BillingMeterStatus::Active })
+    }
+
+    async fn look_up(&self, event_name: &str) -> Result<Vec<Meter>, String> {
+        let mut list = ListBillingMeter::new().limit(PAGE);
+        let mut meters = Vec::new();
         loop {
             let page = list.send(&self.client).await.map_err(|error| told(&error))?;
-            if let Some(meter) = page.data.iter().find(|meter| meter.event_name == event_name) {
-                return Ok(meter.id.as_str().to_owned());
+            for meter in page.data.iter().filter(|meter| meter.event_name == event_name) {
+                meters.push(Meter { id: meter.id.as_str().to_owned(), active: meter.status == BillingMeterStatus::Active });
             }
             match page.data.last().filter(|_| page.has_more) {
                 Some(last) => list = list.starting_after(last.id.as_str()),
-                None => return Err(format!("Stripe has no active meter for events named \"{event_name}\" (stripe.meter_event_name)")),
+                None => return Ok(meters),
             }
         }
     }
@@ -169,16 +212,21 @@ impl Stripe {
     }
 }
 
+fn no_meter(event_name: &str) -> String {
+    format!("Stripe has no active meter for events named \"{event_name}\" (stripe.meter_event_name)")
+}
+
 /// What an error says of the event that was sent.
 fn said(error: &StripeError) -> Said {
-    let StripeError::Stripe(details, status) = error else { return Said::Later(told(error)) };
+    let StripeError::Stripe(details, status) = error else { return Said::Unknown(told(error)) };
     let code = details.code.as_ref().map_or("", |code| code.as_str());
     let message = details.message.as_deref().unwrap_or_default();
     let known = matches!(code, "duplicate_meter_event" | "resource_already_exists") || message.contains("already exists");
     match status {
         400 | 409 if known => Said::Duplicate,
         401 | 403 | 404 => Said::Closed(told(error)),
-        408 | 409 | 424 | 425 | 429 | 500.. => Said::Later(told(error)),
+        429 => Said::Declined(told(error)),
+        408 | 409 | 424 | 425 | 500.. => Said::Unknown(told(error)),
         _ => Said::Refused(told(error)),
     }
 }

@@ -19,12 +19,16 @@ pub struct Reconciled {
     pub customer: Option<String>,
     /// What Stripe has more than is due; negative where some is missing.
     pub difference: i64,
+    /// The sum of all days' differences, whatever their sign: 0 only where each of them is.
+    pub apart: i64,
     /// What is owed to the organisation as of now, since refunds outweighed its use.
     pub credit_due: i64,
     /// Every day on which there was any use, freeze or sum.
     pub days: Vec<ReconciledDay>,
     /// Events that people must look at.
     pub in_question: Vec<InQuestion>,
+    /// Events that the next call sends, with what went wrong last.
+    pub waiting: Vec<InQuestion>,
 }
 
 /// One day.
@@ -56,7 +60,7 @@ impl Billing {
     /// Compares an organisation's days with Stripe's sums. Sums lag behind what Stripe accepted, by minutes.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchOrganization`], [`Refusal::StripeFailed`] when Stripe does not tell, or when the state fails.
+    /// [`Refusal::NoSuchOrganization`], [`Refusal::StripeUnasked`] when Stripe does not tell, or when the state fails.
     pub async fn reconcile(&self, organization: OrganizationId, period: Period) -> Result<Reconciled, Refusal> {
         self.try_reconcile(organization, period).await.map_err(Trouble::told)
     }
@@ -68,19 +72,23 @@ impl Billing {
         let dates: BTreeSet<Day> = used.keys().chain(sums.keys()).copied().collect();
         let of = |date: Day| day(date, &used.get(&date).copied().unwrap_or_default(), sums.get(&date).copied().unwrap_or_default());
         let days: Vec<ReconciledDay> = dates.into_iter().map(of).collect();
+        let waiting = self.store.meter_events_waiting(organization, period.first, period.last).await?;
         let in_question = self.store.meter_events_in_question(organization, period.first, period.last).await?;
         Ok(Reconciled {
             organization_id: organization,
             name: billed.name,
             customer: billed.stripe_customer_id,
             difference: days.iter().map(|day| day.difference).sum(),
+            apart: days.iter().map(|day| day.difference.abs()).sum(),
             credit_due: self.store.credit_due(organization).await?,
             days,
             in_question: in_question.into_iter().map(InQuestion::from).collect(),
+            waiting: waiting.into_iter().map(InQuestion::from).collect(),
         })
     }
 
-    /// Stripe's sums of all customers and meters that the organisation's use went to.
+    /// Stripe's sums of all customers and meters that the organisation's use went to, without what others sent there for the same
+    /// customer.
     async fn sums(&self, billed: &Organization, period: Period) -> Result<BTreeMap<Day, i64>, Trouble> {
         let stripe = self.stripe()?;
         let now = billed.stripe_customer_id.clone().map(|customer| (customer, self.settings.meter_event_name.clone()));
@@ -90,6 +98,9 @@ impl Billing {
         for (customer, meter) in pairs {
             for (day, sum) in stripe.sums(&meter, &customer, period.first, period.last).await.map_err(Trouble::stripe)? {
                 *sums.entry(day).or_default() += sum;
+            }
+            for (day, sent) in self.store.sent_by_others(billed.id, &customer, &meter, period.first, period.last).await? {
+                *sums.entry(day).or_default() -= sent;
             }
         }
         Ok(sums)

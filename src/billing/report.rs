@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use serde::Deserialize;
 use touchstone_core::{refusal::Refusal, time::Timestamp};
+use touchstone_store::{Doubt, Report};
 
 use crate::{Billing, signature, trouble::Trouble};
 
@@ -23,11 +24,18 @@ struct Posted {
 
 #[derive(Deserialize)]
 struct Event {
-    data: Report,
+    /// The meter; none where no meter was found.
+    related_object: Option<Related>,
+    data: Data,
 }
 
 #[derive(Deserialize)]
-struct Report {
+struct Related {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Data {
     reason: Reason,
     validation_start: String,
     validation_end: String,
@@ -61,7 +69,7 @@ impl Billing {
     /// Takes what Stripe posts. What is no report of refused events is thanked for and forgotten.
     ///
     /// # Errors
-    /// [`Refusal::BadSignature`] when it is not Stripe's or no secret is set, [`Refusal::StripeFailed`] when the event cannot be
+    /// [`Refusal::BadSignature`] when it is not Stripe's or no secret is set, [`Refusal::StripeUnasked`] when the event cannot be
     /// read: Stripe then posts it again.
     pub async fn take_report(&self, signature: &str, body: &[u8]) -> Result<(), Refusal> {
         if !signature::is_genuine(signature, body, &self.settings.webhook_secret, Timestamp::now()) {
@@ -84,23 +92,49 @@ impl Billing {
         // What was posted is only a hint: the event itself is asked for.
         let event = self.stripe()?.event(id).await.map_err(Trouble::stripe)?;
         let event: Event = serde_json::from_value(event).map_err(|error| Trouble::stripe(format!("the event cannot be read: {error}")))?;
-        let Report { reason, validation_start, validation_end } = event.data;
-        let named: Vec<(String, String)> = reason
-            .error_types
-            .into_iter()
-            .flat_map(|kind| kind.sample_errors)
-            .map(|sample| (sample.request.identifier, sample.error_message))
-            .collect();
-        let refused = self.store.refuse_meter_events(&named).await?;
-        let mut doubtful = 0;
-        if reason.error_count > i64::try_from(named.len()).unwrap_or(i64::MAX) {
-            let (from, to) = (moment(&validation_start)? - SLACK, moment(&validation_end)? + SLACK);
-            let why = format!("Stripe refused {} events of this time and did not name all", reason.error_count);
-            doubtful = self.store.doubt_meter_events(from, to, &why).await?;
+        let meters = match &event.related_object {
+            Some(meter) => Some(self.counting_in(&meter.id).await?),
+            None => None,
+        };
+        if meters.as_ref().is_some_and(Vec::is_empty) {
+            tracing::info!(id, "Stripe refused events of a meter that is not ours");
+            return Ok(());
         }
-        tracing::error!(id, count = reason.error_count, refused, doubtful, "Stripe refused meter events after it had accepted them");
+        let report = report(id, event.data, meters)?;
+        match self.store.take_report(&report, Timestamp::now()).await? {
+            Some((refused, doubtful)) => {
+                tracing::error!(id, refused, doubtful, "Stripe refused meter events after it had accepted them");
+            }
+            None => tracing::debug!(id, "Stripe posted a report again"),
+        }
         Ok(())
     }
+
+    /// Which of the event names that we used a meter counts.
+    async fn counting_in(&self, meter: &str) -> Result<Vec<String>, Trouble> {
+        let mut names = Vec::new();
+        for name in self.store.meters_ever().await? {
+            if self.stripe()?.meters(&name).await.map_err(Trouble::stripe)?.iter().any(|one| one.id == meter) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+}
+
+fn report(id: &str, data: Data, meters: Option<Vec<String>>) -> Result<Report, Trouble> {
+    let Data { reason, validation_start, validation_end } = data;
+    let samples = reason.error_types.into_iter().flat_map(|kind| kind.sample_errors);
+    let refused: Vec<(String, String)> = samples.map(|sample| (sample.request.identifier, sample.error_message)).collect();
+    let unnamed = reason.error_count > i64::try_from(refused.len()).unwrap_or(i64::MAX);
+    let doubt = if unnamed {
+        let (from, to) = (moment(&validation_start)? - SLACK, moment(&validation_end)? + SLACK);
+        let reason = format!("Stripe refused {} events of this time and did not name all", reason.error_count);
+        Some(Doubt { from, to, meters, reason })
+    } else {
+        None
+    };
+    Ok(Report { id: id.to_owned(), refused, doubt })
 }
 
 fn moment(text: &str) -> Result<Timestamp, Trouble> {

@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use touchstone_core::time::Timestamp;
-use touchstone_store::{MeterEvent, MeterEventState};
+use touchstone_store::{MeterEvent, MeterEventState, SETTLED_AFTER};
 
 /// How long Stripe surely tells a repeat by its identifier: 24 hours by its word, less one for clocks and slow requests.
 const REMEMBERED: Duration = Duration::from_secs(23 * 3600);
 
 /// How old an event may be for Stripe: 35 days by its word, less ten minutes for the same.
 const TAKEN: Duration = Duration::from_secs(35 * 86_400 - 600);
-
-/// How long Stripe's sums may lag behind what it accepted.
-const LAG: Duration = Duration::from_secs(3600);
 
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +18,7 @@ pub(crate) enum Step {
     Send,
     /// It may have been accepted so long ago that a repeat would be counted twice: ask Stripe's sums first.
     Ask,
-    /// Stripe would not take it, and it was never sent.
+    /// Stripe would not take it, and has not taken it.
     Expire,
 }
 
@@ -34,7 +31,7 @@ pub(crate) enum Compared {
     NotThere,
     /// The sum is neither that with it nor that without it.
     Between,
-    /// The sum may not have caught up with what was sent just now.
+    /// The sum may not have caught up with what was sent, or perhaps sent, just now.
     TooEarly,
 }
 
@@ -50,7 +47,7 @@ pub(crate) fn is_taken(event: &MeterEvent, now: Timestamp) -> bool {
 
 /// What to do with a pending event.
 pub(crate) fn next(event: &MeterEvent, now: Timestamp) -> Step {
-    match event.first_attempt_at {
+    match event.first_attempt_at.filter(|_| event.unanswered > 0) {
         Some(first) if first < now - REMEMBERED || !is_taken(event, now) => Step::Ask,
         Some(_) => Step::Send,
         None if is_taken(event, now) => Step::Send,
@@ -60,7 +57,8 @@ pub(crate) fn next(event: &MeterEvent, now: Timestamp) -> Step {
 
 /// Compares Stripe's sum of the customer's day with what is known of the events of that day, `event` among them.
 pub(crate) fn compare(event: &MeterEvent, same_day: &[MeterEvent], stripe: i64, now: Timestamp) -> Compared {
-    if same_day.iter().any(|other| other.sent_at.is_some_and(|at| at > now - LAG)) {
+    let just_now = |at: Option<Timestamp>| at.is_some_and(|at| at > now - SETTLED_AFTER);
+    if same_day.iter().any(|other| just_now(other.sent_at) || (may_be_there(other) && just_now(other.last_attempt_at))) {
         return Compared::TooEarly;
     }
     let sum = |of: fn(&MeterEvent) -> bool| same_day.iter().filter(|other| of(other)).map(|other| other.value).sum::<i64>();
@@ -75,7 +73,7 @@ pub(crate) fn compare(event: &MeterEvent, same_day: &[MeterEvent], stripe: i64, 
 }
 
 fn may_be_there(event: &MeterEvent) -> bool {
-    event.state == MeterEventState::Doubtful || (event.state == MeterEventState::Pending && event.attempts > 0)
+    event.state == MeterEventState::Doubtful || (event.state == MeterEventState::Pending && event.unanswered > 0)
 }
 
 #[cfg(test)]
@@ -104,6 +102,8 @@ mod tests {
             attempts: i32::from(tried.is_some()),
             frozen_at: now(),
             first_attempt_at: tried.map(|hours| now() - HOUR * hours),
+            last_attempt_at: tried.map(|hours| now() - HOUR * hours),
+            unanswered: i32::from(tried.is_some()),
             sent_at: None,
             error: None,
         }
@@ -127,6 +127,8 @@ mod tests {
         ] {
             assert_eq!(next(&event(days, tried), now()), step, "{days} days old, tried {tried:?} hours ago");
         }
+        let declined = |days| MeterEvent { unanswered: 0, ..event(days, Some(30)) };
+        assert_eq!((next(&declined(1), now()), next(&declined(40), now())), (Step::Send, Step::Expire), "Stripe said that it took none");
     }
 
     #[test]
@@ -149,6 +151,9 @@ mod tests {
         };
         let doubtful = MeterEvent { id: 3, value: 2, state: MeterEventState::Doubtful, ..event(3, Some(30)) };
         let untried = MeterEvent { id: 4, value: 9, ..event(3, None) };
+        // First tried long ago, and again just now.
+        let perhaps =
+            |again: Option<u32>| MeterEvent { last_attempt_at: again.map(|hours| now() - HOUR * hours), id: 5, ..event(3, Some(30)) };
         let compared = |others: &[MeterEvent], stripe| {
             let all: Vec<MeterEvent> = others.iter().cloned().chain([asked.clone()]).collect();
             compare(&asked, &all, stripe, now())
@@ -165,6 +170,8 @@ mod tests {
             (vec![doubtful.clone()], 5, Compared::Between),
             (vec![doubtful], 0, Compared::NotThere),
             (vec![untried], 5, Compared::There),
+            (vec![perhaps(Some(0))], 0, Compared::TooEarly),
+            (vec![perhaps(Some(2))], 0, Compared::NotThere),
         ] {
             assert_eq!(compared(&others, stripe), answer, "{} others, Stripe says {stripe}", others.len());
         }

@@ -1,10 +1,10 @@
 //! One call: freeze what is settled, send what is frozen, and say what became of it (rows T18, B4).
 
-use std::{fmt::Write, time::Duration};
+use std::{collections::HashSet, fmt::Write, time::Duration};
 
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
-use touchstone_core::{day::Day, ids::OrganizationId, refusal::Refusal, time::Timestamp};
+use touchstone_core::{day::Day, ids::OrganizationId, organization::Organization, refusal::Refusal, time::Timestamp};
 use touchstone_store::{Freeze, Frozen, MeterEvent, MeterEventState, SyncEnd, UsageSync};
 use uuid::Uuid;
 
@@ -51,19 +51,61 @@ impl Billing {
     ///
     /// # Errors
     /// [`Refusal::NoSuchOrganization`], [`Refusal::NotMetered`], [`Refusal::NoStripeCustomer`], [`Refusal::WrongPeriod`],
-    /// [`Refusal::IdempotencyReused`]; [`Refusal::StripeFailed`] when something waits or was refused; [`Refusal::Busy`] while
-    /// another call for the organisation is at work.
+    /// [`Refusal::IdempotencyReused`]; [`Refusal::StripeUnasked`], [`Refusal::UsageWaits`] or [`Refusal::UsageInQuestion`] when not
+    /// all was sent; [`Refusal::Busy`] while another call for the organisation is at work.
     pub async fn sync(&self, request: SyncRequest) -> Result<SyncReport, Refusal> {
         self.try_sync(request).await.map_err(Trouble::told)
     }
 
+    /// The daily round for one organisation: every full day that Stripe takes, and whatever waits from before.
+    ///
+    /// # Errors
+    /// As [`Billing::sync`].
+    pub async fn sync_round(&self, organization: OrganizationId) -> Result<SyncReport, Refusal> {
+        self.try_round(organization).await.map_err(Trouble::told)
+    }
+
+    async fn try_round(&self, organization: OrganizationId) -> Result<SyncReport, Trouble> {
+        let organization = self.known(organization).await?;
+        self.must_be_billed(&organization).await?;
+        let Period { first, last } = Period::round(Day::of(Timestamp::now()));
+        let open = self.store.open_use(organization.id).await?;
+        let first = open.since().map_or(first, |since| since.min(first));
+        self.run(SyncRequest { organization: organization.id, first, last, idempotency_id: None }, organization.stripe_customer_id).await
+    }
+
+    /// A call that ended well is answered as it was, whatever has become of the organisation; one that did not goes on.
     async fn try_sync(&self, request: SyncRequest) -> Result<SyncReport, Trouble> {
         let organization = self.known(request.organization).await?;
-        if !organization.metered {
-            return Err(Refusal::NotMetered.into());
+        let known = match &request.idempotency_id {
+            Some(name) => self.store.usage_sync(request.organization, name).await?,
+            None => None,
+        };
+        match &known {
+            Some(other) if (other.first, other.last) != (request.first, request.last) => return Err(other_range(other)),
+            Some(known) => {
+                if let Some(end) = known.ended.as_ref().filter(|end| end.success) {
+                    return Ok(report(&request, known, end.clone()));
+                }
+            }
+            None => {
+                self.must_be_billed(&organization).await?;
+                Period::asked(request.first, request.last, Day::of(Timestamp::now()))?;
+            }
         }
-        let customer = organization.stripe_customer_id.ok_or(Refusal::NoStripeCustomer)?;
-        Period::asked(request.first, request.last, Day::of(Timestamp::now()))?;
+        self.run(request, organization.stripe_customer_id).await
+    }
+
+    async fn must_be_billed(&self, organization: &Organization) -> Result<(), Trouble> {
+        match self.is_billed(organization).await? {
+            true => Ok(()),
+            false if organization.metered => Err(Refusal::NoStripeCustomer.into()),
+            false => Err(Refusal::NotMetered.into()),
+        }
+    }
+
+    /// One call at a time for an organisation.
+    async fn run(&self, request: SyncRequest, customer: Option<String>) -> Result<SyncReport, Trouble> {
         self.stripe()?;
         let holder = Uuid::new_v4().to_string();
         self.take(request.organization, &holder).await?;
@@ -75,63 +117,49 @@ impl Billing {
         report
     }
 
-    async fn freeze_and_send(&self, request: &SyncRequest, customer: String, holder: &str) -> Result<SyncReport, Trouble> {
-        let freeze = Freeze {
-            organization: request.organization,
-            customer,
-            meter: self.settings.meter_event_name.clone(),
-            first: request.first,
-            last: request.last,
-            idempotency_id: request.idempotency_id.clone(),
-            now: Timestamp::now(),
-        };
+    async fn freeze_and_send(&self, request: &SyncRequest, customer: Option<String>, holder: &str) -> Result<SyncReport, Trouble> {
+        let meter = self.settings.meter_event_name.clone();
+        // Before anything is frozen for it.
+        self.stripe()?.takes(&meter).await.map_err(Trouble::stripe)?;
+        let &SyncRequest { organization, first, last, .. } = request;
+        let now = Timestamp::now();
+        let freeze = Freeze { organization, customer, meter, first, last, idempotency_id: request.idempotency_id.clone(), now };
         let sync = match self.store.freeze(&freeze).await? {
             Frozen::Sync(sync) => sync,
-            Frozen::OtherRange(other) => {
-                return Err(Refusal::IdempotencyReused { first: other.first.to_string(), last: other.last.to_string() }.into());
-            }
+            Frozen::OtherRange(other) => return Err(other_range(&other)),
         };
         let end = match &sync.ended {
-            Some(end) => end.clone(),
-            None => self.send_all(request, &sync, holder).await?,
+            Some(end) if end.success => end.clone(),
+            _ => self.send_all(request, &sync, holder).await?,
         };
-        if !end.success {
-            return Err(Trouble::stripe(end.message));
-        }
-        Ok(SyncReport {
-            success: true,
-            organization_id: request.organization,
-            total_documents: sync.total_documents,
-            value_sent_to_stripe: end.value_sent,
-            report_date: Day::of(sync.frozen_at),
-            message: end.message,
-        })
+        if end.success { Ok(report(request, &sync, end)) } else { Err(Refusal::UsageInQuestion { reason: end.message }.into()) }
     }
 
-    /// Oldest first, and no further than the first that waits: if Stripe does not take one now, it takes none.
+    /// Oldest first. Where a meter takes one of its events not now, it takes none; those of other meters go on.
     async fn send_all(&self, request: &SyncRequest, sync: &UsageSync, holder: &str) -> Result<SyncEnd, Trouble> {
-        let mut pending: Vec<MeterEvent> = self.store.meter_events(sync.id).await?;
-        pending.retain(|event| event.state == MeterEventState::Pending);
-        for at in 0..pending.len() {
-            let waits = match self.no_meter(&pending[at]).await? {
-                Some(why) => Some(why),
-                None => self.deliver(pending[at].clone(), holder).await?,
-            };
-            if let Some(why) = waits {
-                let left = &pending[at..];
-                let units: i64 = left.iter().map(|event| event.value).sum();
-                return Err(Trouble::stripe(format!("{why}. {} wait; the next call sends them", counted(units, left.len()))));
+        let mut closed: HashSet<String> = HashSet::new();
+        let (mut why, mut waiting) = (None, Vec::new());
+        for event in self.store.meter_events(sync.id).await? {
+            if event.state != MeterEventState::Pending {
+                continue;
+            }
+            if closed.contains(&event.meter) {
+                waiting.push(event.value);
+            } else if let Some(wait) = self.deliver(event.clone(), holder).await? {
+                why.get_or_insert(wait.why);
+                waiting.push(event.value);
+                if wait.all {
+                    closed.insert(event.meter);
+                }
             }
         }
-        let events = self.store.meter_events(sync.id).await?;
-        let lost = |event: &MeterEvent| matches!(event.state, MeterEventState::Refused | MeterEventState::Doubtful);
-        let message = self.message(request, &events).await?;
-        Ok(self.store.end_sync(sync.id, !events.iter().any(lost), &message, Timestamp::now()).await?)
-    }
-
-    /// Why nothing can be sent to the event's meter: a name that no meter has would turn every event into a refused one.
-    async fn no_meter(&self, event: &MeterEvent) -> Result<Option<String>, Trouble> {
-        Ok(self.stripe()?.meter(&event.meter).await.err())
+        if let Some(why) = why {
+            let reason = format!("{why}. {} wait", counted(waiting.iter().sum(), waiting.len()));
+            return Err(Refusal::UsageWaits { reason }.into());
+        }
+        let message = self.message(request, &self.store.meter_events(sync.id).await?).await?;
+        let end = self.store.end_sync(request.organization, sync, &message, Timestamp::now()).await?;
+        end.ok_or_else(|| Refusal::UsageWaits { reason: "Another call is sending some of these days' use".into() }.into())
     }
 
     async fn message(&self, request: &SyncRequest, events: &[MeterEvent]) -> Result<String, Trouble> {
@@ -172,6 +200,21 @@ impl Billing {
     /// As long as one attempt may take, twice.
     fn lease_span(&self) -> Duration {
         Duration::from_secs(self.settings.timeout_seconds.saturating_mul(2))
+    }
+}
+
+fn other_range(other: &UsageSync) -> Trouble {
+    Refusal::IdempotencyReused { first: other.first.to_string(), last: other.last.to_string() }.into()
+}
+
+fn report(request: &SyncRequest, sync: &UsageSync, end: SyncEnd) -> SyncReport {
+    SyncReport {
+        success: true,
+        organization_id: request.organization,
+        total_documents: sync.total_documents,
+        value_sent_to_stripe: end.value_sent,
+        report_date: Day::of(sync.frozen_at),
+        message: end.message,
     }
 }
 

@@ -30,9 +30,9 @@ impl From<StoreError> for Trouble {
 }
 
 impl Trouble {
-    /// What Stripe, or the settings for it, did not let happen.
+    /// What Stripe, or the settings for it, did not let anybody ask.
     pub(crate) fn stripe(reason: impl Into<String>) -> Self {
-        Self::Refusal(Refusal::StripeFailed { reason: reason.into() })
+        Self::Refusal(Refusal::StripeUnasked { reason: reason.into() })
     }
 
     /// What the caller is told.

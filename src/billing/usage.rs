@@ -6,7 +6,7 @@ use touchstone_store::{DayUsage, MeterEvent, MeterEventState};
 
 use crate::{Billing, Period, trouble::Trouble};
 
-/// Use of a range of days. All numbers are credits' worth of use, so documents where each costs one.
+/// Use of a range of days. What is billed by use is counted in documents, what was prepaid in credits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UsageReport {
     /// Whose use.
@@ -57,7 +57,7 @@ pub struct InQuestion {
     pub date: Day,
     /// What it is worth.
     pub value: i64,
-    /// Why it waits: expired, refused or doubtful.
+    /// Why it waits: expired, refused, doubtful or pending.
     pub state: MeterEventState,
     /// By what Stripe knows it.
     pub identifier: String,
@@ -75,9 +75,9 @@ impl Billing {
     }
 
     async fn try_usage(&self, organization: OrganizationId, period: Period) -> Result<UsageReport, Trouble> {
-        let metered = self.known(organization).await?.metered;
+        self.known(organization).await?;
         let days = self.store.usage(organization, period.first, period.last).await?;
-        let days: Vec<UsageDay> = days.into_iter().map(|(date, used)| day(date, &used, metered)).collect();
+        let days: Vec<UsageDay> = days.into_iter().map(|(date, used)| day(date, &used)).collect();
         let sum = |of: fn(&UsageDay) -> i64| days.iter().map(of).sum();
         Ok(UsageReport {
             organization_id: organization,
@@ -94,14 +94,13 @@ impl Billing {
     }
 }
 
-/// Of an organisation that is not metered nothing is ever to be sent.
-fn day(date: Day, used: &DayUsage, metered: bool) -> UsageDay {
+fn day(date: Day, used: &DayUsage) -> UsageDay {
     UsageDay {
         date,
         documents: used.units,
         prepaid: used.prepaid,
         sent: used.sent,
-        pending: used.pending + if metered { used.unfrozen() } else { 0 },
+        pending: used.pending + used.unfrozen(),
         not_sent: used.expired + used.refused + used.doubtful,
     }
 }

@@ -74,5 +74,6 @@ pub async fn admin(store: &Store, billing: impl FnOnce() -> anyhow::Result<Billi
 /// An audit or a reconciliation that found something has an answer, and has failed.
 fn differs(answer: &Value) -> bool {
     let found = answer["differences"].as_array().is_some_and(|found| !found.is_empty());
-    found || answer["difference"].as_i64().is_some_and(|difference| difference != 0)
+    let differs = |field: &str| answer[field].as_i64().is_some_and(|number| number != 0);
+    found || differs("difference") || differs("failed")
 }

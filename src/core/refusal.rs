@@ -181,9 +181,19 @@ pub enum Refusal {
         /// Its last day.
         last: String,
     },
-    /// Stripe, or the settings for it, did not let usage be sent.
-    StripeFailed {
+    /// Usage waits: Stripe did not take it now.
+    UsageWaits {
         /// Why, and what waits.
+        reason: String,
+    },
+    /// Stripe refused some usage, or nobody can tell whether it counted it.
+    UsageInQuestion {
+        /// What was sent and what was not.
+        reason: String,
+    },
+    /// Stripe, or the settings for it, did not let anything be asked.
+    StripeUnasked {
+        /// Why.
         reason: String,
     },
     /// Something of ours failed; the log has it under this reference.
@@ -226,7 +236,7 @@ impl Refusal {
             Self::TooManyRequests { retry_after } => Kind::TooMany(*retry_after),
             Self::TooManyUploads { .. } => Kind::TooMany(Duration::from_secs(60)),
             Self::Busy { retry_after } | Self::Draining { retry_after } => Kind::Unavailable(*retry_after),
-            Self::StripeFailed { .. } | Self::Internal { .. } => Kind::Internal,
+            Self::UsageWaits { .. } | Self::UsageInQuestion { .. } | Self::StripeUnasked { .. } | Self::Internal { .. } => Kind::Internal,
             _ => Kind::Invalid,
         }
     }
@@ -268,7 +278,8 @@ impl Refusal {
             Self::NoStripeCustomer => "Organization has no Stripe customer".into(),
             Self::WrongPeriod { .. } => "Invalid date range".into(),
             Self::IdempotencyReused { .. } => "idempotency_id already used".into(),
-            Self::StripeFailed { .. } => "Usage could not be sent to Stripe".into(),
+            Self::UsageWaits { .. } | Self::UsageInQuestion { .. } => "Usage could not be sent to Stripe".into(),
+            Self::StripeUnasked { .. } => "Stripe could not be asked".into(),
             Self::Internal { .. } => "Internal server error".into(),
         }
     }
@@ -354,8 +365,14 @@ impl Refusal {
             Self::IdempotencyReused { first, last } => {
                 format!("It was used for {first} to {last}, and is answered for that range only. Send another one, or none.")
             }
-            Self::StripeFailed { reason } => {
-                format!("{}. Nothing is lost or sent twice: call again, or see `touchstone admin usage reconcile`.", reason.trim_end_matches('.'))
+            Self::UsageWaits { reason } => format!("{}. Nothing is lost or sent twice: call again.", reason.trim_end_matches('.')),
+            Self::UsageInQuestion { reason } => format!(
+                "{}. To call again does not help: `touchstone admin usage reconcile` shows what is in question, and `touchstone admin usage \
+                 decide` settles it.",
+                reason.trim_end_matches('.')
+            ),
+            Self::StripeUnasked { reason } => {
+                format!("{}. Look at [stripe] in the settings, or try again later.", reason.trim_end_matches('.'))
             }
             Self::Internal { reference } => {
                 format!("It is our fault and is logged as {reference}. Try again, and quote the reference if it stays.")

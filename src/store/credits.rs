@@ -62,7 +62,8 @@ impl Store {
     /// When the database fails; those that were reset before stay so.
     pub async fn reset_allowances(&self) -> Result<u64, StoreError> {
         let behind = balance::Entity::find().filter(balance::Column::BaseMonth.lt(Timestamp::now().month()));
-        let behind = behind.find_also_related(organization::Entity).all(self.reader()).await?;
+        let given = organization::Column::Plan.is_in(self.with_allowance()).and(organization::Column::Metered.eq(false));
+        let behind = behind.find_also_related(organization::Entity).filter(given).all(self.reader()).await?;
         let mut reset = 0;
         for owner in behind.into_iter().filter_map(|(_, owner)| owner) {
             let owner = organizations::read(owner)?;

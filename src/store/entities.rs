@@ -11,5 +11,6 @@ pub mod meter_event;
 pub mod organization;
 pub mod project;
 pub mod secret;
+pub mod stripe_report;
 pub mod upload;
 pub mod usage_sync;

@@ -4,15 +4,15 @@
 //! freeze takes the same lock and a range of ids: no row is in two freezes, and none that commits later is in an earlier one.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp, usage::worth};
 
 use crate::{
     MeterEventState, Store, StoreError, credits,
-    entities::{ledger_entry, meter_event, usage_sync},
-    usage::not_prepaid,
+    entities::{meter_event, usage_sync},
+    open_use::{self, Unfrozen},
 };
 
 /// What is to be frozen, and for whom.
@@ -20,9 +20,9 @@ use crate::{
 pub struct Freeze {
     /// Whose use.
     pub organization: OrganizationId,
-    /// Who pays for it, by Stripe's id.
-    pub customer: String,
-    /// The event name of the meter that counts it.
+    /// Who pays for it, by Stripe's id. `None`: nothing new is frozen.
+    pub customer: Option<String>,
+    /// The event name of the meter that counts it; empty where only the call that sends it knows.
     pub meter: String,
     /// The first day.
     pub first: Day,
@@ -72,40 +72,62 @@ pub struct SyncEnd {
 }
 
 impl Store {
+    /// The call that an organisation gave this name to.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn usage_sync(&self, organization: OrganizationId, name: &str) -> Result<Option<UsageSync>, StoreError> {
+        known(self.reader(), organization, name).await
+    }
+
     /// Freezes what is settled in a range of days and not frozen yet, and takes over what earlier calls left pending in it.
-    /// A call whose name is known freezes nothing: it is answered as it is.
+    /// A call whose name is known freezes nothing: it goes on with what it froze.
     ///
     /// # Errors
     /// [`StoreError::NoOrganization`], or when the database fails.
     pub async fn freeze(&self, freeze: &Freeze) -> Result<Frozen, StoreError> {
         let write = self.write().await?;
         credits::locked(&write, freeze.organization).await?;
-        if let Some(known) = known(&write, freeze).await? {
-            let same = (known.first, known.last) == (freeze.first, freeze.last);
-            return Ok(if same { Frozen::Sync(known) } else { Frozen::OtherRange(known) });
-        }
-        let mut sync = begin(&write, freeze).await?;
-        for day in freeze.first.until(freeze.last.min(Day::of(freeze.now))) {
-            freeze_day(&write, freeze, sync.id, day).await?;
-        }
-        take_over(&write, freeze, sync.id).await?;
-        sync.total_documents = frozen_units(&write, freeze).await?;
-        let row = usage_sync::ActiveModel { id: Set(sync.id), total_documents: Set(sync.total_documents), ..Default::default() };
-        row.update(&*write).await?;
+        let known = match &freeze.idempotency_id {
+            Some(name) => known(&*write, freeze.organization, name).await?,
+            None => None,
+        };
+        let sync = match known {
+            Some(other) if (other.first, other.last) != (freeze.first, freeze.last) => return Ok(Frozen::OtherRange(other)),
+            Some(known) if known.succeeded() => return Ok(Frozen::Sync(known)),
+            Some(known) => known,
+            None => freeze_in(&write, freeze).await?,
+        };
+        take_over(&write, freeze, &sync).await?;
         write.commit().await?;
         Ok(Frozen::Sync(sync))
     }
 
-    /// Ends a call that has nothing pending left, and says how it ended: what was sent is counted here.
+    /// Ends a call, and says how: what was sent is counted here. `None`: something of it still waits, so it has not ended.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn end_sync(&self, sync: i64, success: bool, message: &str, now: Timestamp) -> Result<SyncEnd, StoreError> {
+    pub async fn end_sync(
+        &self,
+        organization: OrganizationId,
+        sync: &UsageSync,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<Option<SyncEnd>, StoreError> {
+        use meter_event::Column;
         let write = self.write().await?;
-        let sent = meter_event::Column::SyncId.eq(sync).and(meter_event::Column::State.eq(MeterEventState::Sent));
-        let value_sent = sum(&write, meter_event::Column::Value, sent).await?;
+        // Nobody freezes, takes over or is told to send again while this is found out.
+        credits::locked(&write, organization).await?;
+        let of_it = Column::SyncId.eq(sync.id);
+        let waits = of_it.clone().and(Column::State.eq(MeterEventState::Pending)).or(left_of(organization, sync));
+        if count(&write, waits).await? > 0 {
+            return Ok(None);
+        }
+        let lost = [MeterEventState::Refused, MeterEventState::Doubtful];
+        let success = count(&write, of_it.clone().and(Column::State.is_in(lost))).await? == 0;
+        let value_sent = sum(&write, Column::Value, of_it.and(Column::State.eq(MeterEventState::Sent))).await?;
         let row = usage_sync::ActiveModel {
-            id: Set(sync),
+            id: Set(sync.id),
             value_sent: Set(value_sent),
             message: Set(Some(message.to_owned())),
             success: Set(Some(success)),
@@ -114,13 +136,40 @@ impl Store {
         };
         row.update(&*write).await?;
         write.commit().await?;
-        Ok(SyncEnd { success, value_sent, message: message.to_owned() })
+        Ok(Some(SyncEnd { success, value_sent, message: message.to_owned() }))
     }
 }
 
-async fn known(write: &DatabaseTransaction, freeze: &Freeze) -> Result<Option<UsageSync>, StoreError> {
-    let Some(id) = &freeze.idempotency_id else { return Ok(None) };
-    let named = usage_sync::Column::OrganizationId.eq(freeze.organization.0).and(usage_sync::Column::IdempotencyId.eq(id.as_str()));
+impl UsageSync {
+    /// Whether it needs nothing more. One that left something to people may yet be finished, once they have decided.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.ended.as_ref().is_some_and(|end| end.success)
+    }
+}
+
+/// One call, with an event for every day of its range that has billable use after its last freeze. The caller holds the balance.
+pub(crate) async fn freeze_in(write: &DatabaseTransaction, freeze: &Freeze) -> Result<UsageSync, StoreError> {
+    let clean_to = open_use::clean_to(write, freeze.organization).await?;
+    let mut sync = begin(write, freeze).await?;
+    if let Some(customer) = &freeze.customer {
+        let asked = freeze.first..=freeze.last.min(Day::of(freeze.now));
+        for unfrozen in open_use::unfrozen(write, freeze.organization, clean_to).await? {
+            if asked.contains(&Day(unfrozen.day)) {
+                freeze_day(write, freeze, customer, sync.id, &unfrozen).await?;
+            }
+        }
+    }
+    sync.total_documents = frozen_units(write, freeze).await?;
+    let clean_to = open_use::now_clean_to(write, freeze.organization, clean_to).await?;
+    let (total, clean) = (Set(sync.total_documents), Set(clean_to));
+    let row = usage_sync::ActiveModel { id: Set(sync.id), total_documents: total, clean_to: clean, ..Default::default() };
+    row.update(write).await?;
+    Ok(sync)
+}
+
+async fn known(write: &impl ConnectionTrait, organization: OrganizationId, name: &str) -> Result<Option<UsageSync>, StoreError> {
+    let named = usage_sync::Column::OrganizationId.eq(organization.0).and(usage_sync::Column::IdempotencyId.eq(name));
     Ok(usage_sync::Entity::find().filter(named).one(write).await?.map(read))
 }
 
@@ -133,6 +182,7 @@ async fn begin(write: &DatabaseTransaction, freeze: &Freeze) -> Result<UsageSync
         frozen_at: Set(freeze.now.0),
         total_documents: Set(0),
         value_sent: Set(0),
+        clean_to: Set(0),
         message: Set(None),
         success: Set(None),
         finished_at: Set(None),
@@ -141,27 +191,27 @@ async fn begin(write: &DatabaseTransaction, freeze: &Freeze) -> Result<UsageSync
     Ok(read(row.insert(write).await?))
 }
 
-/// One row of the outbox, if the day has billable use after its last freeze.
-async fn freeze_day(write: &DatabaseTransaction, freeze: &Freeze, sync: i64, day: Day) -> Result<(), StoreError> {
-    let of_day = meter_event::Column::OrganizationId.eq(freeze.organization.0).and(meter_event::Column::Day.eq(day.0));
-    let last = meter_event::Entity::find().filter(of_day).order_by_desc(meter_event::Column::Sequence).one(write).await?;
-    let (from_entry, sequence) = last.map_or((0, 1), |last| (last.to_entry, last.sequence + 1));
-    let Some((to_entry, units)) = settled_since(write, freeze.organization, day, from_entry).await? else { return Ok(()) };
+/// One row of the outbox.
+async fn freeze_day(write: &DatabaseTransaction, freeze: &Freeze, customer: &str, sync: i64, of: &Unfrozen) -> Result<(), StoreError> {
+    let Unfrozen { day, last, units } = *of;
+    let of_day = meter_event::Column::OrganizationId.eq(freeze.organization.0).and(meter_event::Column::Day.eq(day));
+    let before = meter_event::Entity::find().filter(of_day).order_by_desc(meter_event::Column::Sequence).one(write).await?;
+    let (from_entry, sequence) = before.map_or((0, 1), |before| (before.to_entry, before.sequence + 1));
     let carried = owed(write, freeze.organization).await?;
     let worth = worth(units, carried);
     let row = meter_event::ActiveModel {
         organization_id: Set(freeze.organization.0),
-        day: Set(day.0),
+        day: Set(day),
         sequence: Set(sequence),
         from_entry: Set(from_entry),
-        to_entry: Set(to_entry),
+        to_entry: Set(last),
         units: Set(units),
         carried: Set(carried),
         value: Set(worth.value),
         owed: Set(worth.owed),
-        customer: Set(freeze.customer.clone()),
+        customer: Set(customer.to_owned()),
         meter: Set(freeze.meter.clone()),
-        identifier: Set(identifier(freeze, day, to_entry)),
+        identifier: Set(identified(freeze.organization, &freeze.meter, Day(day), last)),
         state: Set(if worth.value == 0 { MeterEventState::Nothing } else { MeterEventState::Pending }),
         attempts: Set(0),
         frozen_at: Set(freeze.now.0),
@@ -169,31 +219,13 @@ async fn freeze_day(write: &DatabaseTransaction, freeze: &Freeze, sync: i64, day
         sent_at: Set(None),
         error: Set(None),
         sync_id: Set(sync),
+        last_attempt_at: Set(None),
+        unanswered: Set(0),
+        decided_at: Set(None),
         ..Default::default()
     };
     meter_event::Entity::insert(row).exec_without_returning(write).await?;
     Ok(())
-}
-
-/// The last row of the day's ledger and the net use of all rows after `from_entry`; `None` where there is none.
-async fn settled_since(
-    write: &DatabaseTransaction,
-    organization: OrganizationId,
-    day: Day,
-    from_entry: i64,
-) -> Result<Option<(i64, i64)>, StoreError> {
-    use ledger_entry::Column;
-    let found: Option<(Option<i64>, Option<i64>)> = ledger_entry::Entity::find()
-        .select_only()
-        .column_as(Column::Id.max(), "last")
-        .column_as(Column::Units.sum().cast_as("BIGINT"), "units")
-        .filter(Column::OrganizationId.eq(organization.0).and(Column::Id.gt(from_entry)).and(Column::Units.ne(0)))
-        .filter(Column::CreatedAt.gte(day.start().0).and(Column::CreatedAt.lt(day.end().0)))
-        .filter(not_prepaid())
-        .into_tuple()
-        .one(write)
-        .await?;
-    Ok(found.and_then(|(last, units)| last.zip(units)))
 }
 
 /// What is owed to the organisation since its last freeze: 0 or less.
@@ -203,20 +235,52 @@ async fn owed(write: &DatabaseTransaction, organization: OrganizationId) -> Resu
     Ok(last.map_or(0, |last| last.owed))
 }
 
-/// The same for the same rows, whoever freezes them and however often: Stripe tells a repeat by it. At most 100 characters.
-fn identifier(freeze: &Freeze, day: Day, to_entry: i64) -> String {
-    use sha2::{Digest, Sha256};
-    let meter = hex::encode(&Sha256::digest(freeze.meter.as_bytes())[..4]);
-    format!("touchstone-{}-{meter}-{day}-{to_entry}", freeze.organization.0.simple())
-}
-
-async fn take_over(write: &DatabaseTransaction, freeze: &Freeze, sync: i64) -> Result<(), StoreError> {
+/// What the call is to send: everything pending of its range that was frozen by then, whichever call froze it.
+async fn take_over(write: &DatabaseTransaction, freeze: &Freeze, sync: &UsageSync) -> Result<(), StoreError> {
     meter_event::Entity::update_many()
-        .col_expr(meter_event::Column::SyncId, Expr::value(sync))
-        .filter(of_range(freeze).and(meter_event::Column::State.eq(MeterEventState::Pending)))
+        .col_expr(meter_event::Column::SyncId, Expr::value(sync.id))
+        .filter(left_of(freeze.organization, sync))
         .exec(write)
         .await?;
+    name_meter(write, freeze, sync.id).await
+}
+
+/// What was never tried goes to the meter of today: a name that was mistyped in the settings is not kept.
+async fn name_meter(write: &DatabaseTransaction, freeze: &Freeze, sync: i64) -> Result<(), StoreError> {
+    use meter_event::Column;
+    let untried = Column::SyncId.eq(sync).and(Column::State.eq(MeterEventState::Pending)).and(Column::Attempts.eq(0));
+    let elsewhere = untried.and(Column::Meter.ne(freeze.meter.as_str()));
+    for row in meter_event::Entity::find().filter(elsewhere).all(write).await? {
+        let identifier = identifier(&row, &freeze.meter);
+        let row = meter_event::ActiveModel {
+            id: Set(row.id),
+            meter: Set(freeze.meter.clone()),
+            identifier: Set(identifier),
+            ..Default::default()
+        };
+        row.update(write).await?;
+    }
     Ok(())
+}
+
+/// What of a call's days still waits, as far as it was frozen when the call froze.
+fn left_of(organization: OrganizationId, sync: &UsageSync) -> Expr {
+    use meter_event::Column;
+    let frozen = Column::OrganizationId.eq(organization.0).and(Column::FrozenAt.lte(sync.frozen_at.0));
+    frozen.and(Column::Day.between(sync.first.0, sync.last.0)).and(Column::State.eq(MeterEventState::Pending))
+}
+
+/// The same for the same rows, whoever freezes them and however often: Stripe tells a repeat by it. At most 100 characters.
+fn identified(organization: OrganizationId, meter: &str, day: Day, to_entry: i64) -> String {
+    use sha2::{Digest, Sha256};
+    let meter = hex::encode(&Sha256::digest(meter.as_bytes())[..4]);
+    format!("touchstone-{}-{meter}-{day}-{to_entry}", organization.0.simple())
+}
+
+/// An event's identifier at a meter. Every time that people had it sent again left an `r` at its end.
+pub(crate) fn identifier(event: &meter_event::Model, meter: &str) -> String {
+    let again = &event.identifier[event.identifier.trim_end_matches('r').len()..];
+    identified(OrganizationId(event.organization_id), meter, Day(event.day), event.to_entry) + again
 }
 
 async fn frozen_units(write: &DatabaseTransaction, freeze: &Freeze) -> Result<i64, StoreError> {
@@ -226,6 +290,10 @@ async fn frozen_units(write: &DatabaseTransaction, freeze: &Freeze) -> Result<i6
 fn of_range(freeze: &Freeze) -> Expr {
     let days = meter_event::Column::Day.between(freeze.first.0, freeze.last.0);
     meter_event::Column::OrganizationId.eq(freeze.organization.0).and(days)
+}
+
+async fn count(write: &DatabaseTransaction, of: Expr) -> Result<u64, StoreError> {
+    Ok(meter_event::Entity::find().filter(of).count(write).await?)
 }
 
 async fn sum(write: &DatabaseTransaction, column: meter_event::Column, of: Expr) -> Result<i64, StoreError> {

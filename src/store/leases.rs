@@ -31,6 +31,15 @@ impl Store {
         Ok(taken > 0)
     }
 
+    /// Until when a named lease was last taken. `None`: it never was, or it was given back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lease_until(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
+        let row = Entity::find_by_id(name).one(self.reader()).await?;
+        Ok(row.map(|row| Timestamp(row.until)))
+    }
+
     /// Gives a lease back before its time. Nothing happens when somebody else holds it by now.
     ///
     /// # Errors

@@ -116,6 +116,8 @@ impl Store {
         }
         let (organization, units) = (OrganizationId(row.organization_id), row.units);
         let from = credits::locked(&write, organization).await?;
+        let owner = credits::owner(&write, organization).await?;
+        let from = credits::renewed(&write, &owner, self.allowance(&owner), from).await?;
         let to = from.refund(taken(&row));
         let movement = Movement { entry: Entry::Refund, from, to, units: -units, document: Some(document), note };
         record(&write, organization, movement).await?;

@@ -3,17 +3,23 @@
 //! Every change is made under the row's lock and only from the state that it expects, so two senders cannot both own an attempt,
 //! and a sender that was thought dead changes nothing any more.
 
+use std::time::Duration;
+
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::Expr,
+    QuerySelect,
 };
 use serde::Serialize;
 use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp};
 
 use crate::{
-    Store, StoreError,
+    Store, StoreError, credits,
     entities::meter_event::{ActiveModel, Column, Entity, Model},
+    freeze::identifier,
 };
+
+/// How long Stripe's sums may lag behind what it accepted; until then not even people can tell what became of an attempt.
+pub const SETTLED_AFTER: Duration = Duration::from_secs(3600);
 
 /// How far a meter event has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize)]
@@ -59,6 +65,10 @@ pub struct MeterEvent {
     pub frozen_at: Timestamp,
     /// When the first request was about to be made, of those that Stripe still knows the identifier of.
     pub first_attempt_at: Option<Timestamp>,
+    /// When the last request was about to be made.
+    pub last_attempt_at: Option<Timestamp>,
+    /// How many of them Stripe may have accepted, for all that is known here: their replies were lost, or said nothing.
+    pub unanswered: i32,
     /// When Stripe was known to have it.
     pub sent_at: Option<Timestamp>,
     /// What went wrong last.
@@ -72,7 +82,7 @@ pub enum AttemptEnd {
     Accepted,
     /// Stripe's sums say that an earlier attempt was accepted.
     Found,
-    /// Stripe has an event of this identifier: ours, if there was an earlier attempt, else a stranger's.
+    /// Stripe has an event of this identifier: ours, if an earlier attempt may have been accepted, else a stranger's.
     Duplicate,
     /// Stripe does not take it, and will not later.
     Refused(String),
@@ -80,7 +90,9 @@ pub enum AttemptEnd {
     Expired,
     /// It cannot be told whether Stripe counted it.
     Doubtful(String),
-    /// Nobody knows, or not now; it stays pending.
+    /// Stripe did not take it now; it stays pending.
+    Declined(String),
+    /// Nobody knows; it stays pending.
     Waiting(String),
 }
 
@@ -137,86 +149,88 @@ impl Store {
         let row = Entity::find_by_id(event.id).lock_exclusive().one(&*write).await?;
         let mine = row.filter(|row| row.state == MeterEventState::Pending && row.attempts == event.attempts);
         let Some(row) = mine else { return Ok(None) };
-        let first = row.first_attempt_at.filter(|_| !anew).unwrap_or(now.0);
-        let attempt =
-            ActiveModel { id: Set(row.id), attempts: Set(row.attempts + 1), first_attempt_at: Set(Some(first)), ..Default::default() };
+        // Stripe remembers nothing of attempts that it did not take.
+        let first = row.first_attempt_at.filter(|_| !anew && row.unanswered > 0).unwrap_or(now.0);
+        let attempt = ActiveModel {
+            id: Set(row.id),
+            attempts: Set(row.attempts + 1),
+            // Until an answer takes it back: this process may die before it hears one.
+            unanswered: Set(row.unanswered + 1),
+            first_attempt_at: Set(Some(first)),
+            last_attempt_at: Set(Some(now.0)),
+            ..Default::default()
+        };
         let row = attempt.update(&*write).await?;
         write.commit().await?;
         Ok(Some(read(row)))
     }
 
-    /// Writes how an attempt ended, unless the event has an end already, and answers the state it is in.
+    /// Writes how the event's latest attempt ended, and answers the state that it is in. Nothing is changed where it has an end already,
+    /// where a later attempt has begun, or where people decided meanwhile.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn end_attempt(&self, event: i64, end: AttemptEnd, now: Timestamp) -> Result<MeterEventState, StoreError> {
+    pub async fn end_attempt(&self, event: &MeterEvent, end: AttemptEnd, now: Timestamp) -> Result<MeterEventState, StoreError> {
         let write = self.write().await?;
-        let row = Entity::find_by_id(event).lock_exclusive().one(&*write).await?;
-        let row = row.ok_or_else(|| StoreError::Unreadable { row: format!("meter_event {event}"), what: "id" })?;
-        if row.state != MeterEventState::Pending {
+        let row = Entity::find_by_id(event.id).lock_exclusive().one(&*write).await?;
+        let row = row.ok_or_else(|| StoreError::Unreadable { row: format!("meter_event {}", event.id), what: "id" })?;
+        let latest = row.attempts == event.attempts && row.identifier == event.identifier;
+        if row.state != MeterEventState::Pending || !latest {
             return Ok(row.state);
         }
+        let answered = matches!(end, AttemptEnd::Declined(_)) && row.unanswered > 0;
+        let unanswered = row.unanswered - i32::from(answered);
         let (state, sent_at, error) = ended(&row, end, now);
-        let update = ActiveModel { id: Set(event), state: Set(state), sent_at: Set(sent_at), error: Set(error), ..Default::default() };
+        let update = ActiveModel {
+            id: Set(row.id),
+            state: Set(state),
+            unanswered: Set(unanswered),
+            sent_at: Set(sent_at),
+            error: Set(error),
+            ..Default::default()
+        };
         update.update(&*write).await?;
         write.commit().await?;
         Ok(state)
     }
 
-    /// Stripe has refused these after it had accepted them: identifier and reason. Answers how many were ours.
+    /// An organisation's events that wait, oldest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn refuse_meter_events(&self, refused: &[(String, String)]) -> Result<u64, StoreError> {
-        let write = self.write().await?;
-        let mut ours = 0;
-        for (identifier, reason) in refused {
-            ours += Entity::update_many()
-                .col_expr(Column::State, Expr::value(MeterEventState::Refused))
-                .col_expr(Column::Error, Expr::value(Some(reason.as_str())))
-                .filter(Column::Identifier.eq(identifier.as_str()))
-                .filter(Column::State.is_in([MeterEventState::Pending, MeterEventState::Sent, MeterEventState::Doubtful]))
-                .exec(&*write)
-                .await?
-                .rows_affected;
-        }
-        write.commit().await?;
-        Ok(ours)
+    pub async fn meter_events_waiting(&self, organization: OrganizationId, first: Day, last: Day) -> Result<Vec<MeterEvent>, StoreError> {
+        let pending = Column::State.eq(MeterEventState::Pending).and(Column::Day.between(first.0, last.0));
+        let of_range = Column::OrganizationId.eq(organization.0).and(pending);
+        Ok(Entity::find().filter(of_range).order_by_asc(Column::Id).all(self.reader()).await?.into_iter().map(read).collect())
     }
 
-    /// Some of what was sent between these moments was refused, and nobody said which. Answers how many are doubtful now.
+    /// Writes what people found out about an event that was refused, doubtful or expired, or that was tried and waits since
+    /// [`SETTLED_AFTER`]. One that is to be sent again goes to the organisation's customer of today and to `meter`. `None`: there is
+    /// none that waits for them.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn doubt_meter_events(&self, from: Timestamp, to: Timestamp, reason: &str) -> Result<u64, StoreError> {
+    pub async fn decide_meter_event(
+        &self,
+        event: i64,
+        decision: Decision,
+        meter: &str,
+        now: Timestamp,
+    ) -> Result<Option<MeterEvent>, StoreError> {
         let write = self.write().await?;
-        let doubted = Entity::update_many()
-            .col_expr(Column::State, Expr::value(MeterEventState::Doubtful))
-            .col_expr(Column::Error, Expr::value(Some(reason)))
-            .filter(Column::State.is_in([MeterEventState::Pending, MeterEventState::Sent]))
-            .filter(Column::FirstAttemptAt.lte(to.0).and(Column::SentAt.is_null().or(Column::SentAt.gte(from.0))))
-            .exec(&*write)
-            .await?;
-        write.commit().await?;
-        Ok(doubted.rows_affected)
-    }
-
-    /// Writes what people found out about an event that was refused, doubtful or expired. `None`: there is none that waits for them.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn decide_meter_event(&self, event: i64, decision: Decision, now: Timestamp) -> Result<Option<MeterEvent>, StoreError> {
-        let write = self.write().await?;
+        let Some(row) = Entity::find_by_id(event).one(&*write).await? else { return Ok(None) };
+        credits::locked(&write, OrganizationId(row.organization_id)).await?;
         let row = Entity::find_by_id(event).lock_exclusive().one(&*write).await?;
-        let in_question = [MeterEventState::Refused, MeterEventState::Doubtful, MeterEventState::Expired];
-        let Some(row) = row.filter(|row| in_question.contains(&row.state)) else { return Ok(None) };
-        let mut update = ActiveModel { id: Set(event), error: Set(None), ..Default::default() };
+        let Some(row) = row.filter(|row| is_in_question(row, now)) else { return Ok(None) };
+        let mut update = ActiveModel { id: Set(event), error: Set(None), decided_at: Set(Some(now.0)), ..Default::default() };
         match decision {
             Decision::Sent => (update.state, update.sent_at) = (Set(MeterEventState::Sent), Set(Some(now.0))),
             Decision::Again => {
-                update.state = Set(MeterEventState::Pending);
-                update.identifier = Set(format!("{}r", row.identifier));
-                (update.attempts, update.first_attempt_at, update.sent_at) = (Set(0), Set(None), Set(None));
+                let owner = credits::owner(&write, OrganizationId(row.organization_id)).await?;
+                update.customer = Set(owner.stripe_customer_id.unwrap_or_else(|| row.customer.clone()));
+                (update.meter, update.identifier) = (Set(meter.to_owned()), Set(format!("{}r", identifier(&row, meter))));
+                (update.state, update.attempts, update.unanswered) = (Set(MeterEventState::Pending), Set(0), Set(0));
+                (update.first_attempt_at, update.last_attempt_at, update.sent_at) = (Set(None), Set(None), Set(None));
             }
         }
         let row = update.update(&*write).await?;
@@ -225,20 +239,29 @@ impl Store {
     }
 }
 
+/// Whether people may decide about it.
+fn is_in_question(row: &Model, now: Timestamp) -> bool {
+    match row.state {
+        MeterEventState::Refused | MeterEventState::Doubtful | MeterEventState::Expired => true,
+        MeterEventState::Pending => row.last_attempt_at.is_some_and(|at| Timestamp(at) < now - SETTLED_AFTER),
+        MeterEventState::Sent | MeterEventState::Nothing => false,
+    }
+}
+
 /// State, moment of sending and error after an attempt.
 fn ended(row: &Model, end: AttemptEnd, now: Timestamp) -> (MeterEventState, Option<i64>, Option<String>) {
     match end {
         AttemptEnd::Accepted => (MeterEventState::Sent, Some(now.0), None),
         AttemptEnd::Found => (MeterEventState::Sent, row.first_attempt_at, None),
-        AttemptEnd::Duplicate if row.attempts > 1 => (MeterEventState::Sent, Some(now.0), None),
+        AttemptEnd::Duplicate if row.unanswered > 1 => (MeterEventState::Sent, Some(now.0), None),
         AttemptEnd::Duplicate => {
-            let error = "Stripe had an event of this identifier before it was first sent from here";
+            let error = "Stripe had an event of this identifier before it can have taken one from here";
             (MeterEventState::Doubtful, None, Some(error.to_owned()))
         }
         AttemptEnd::Refused(error) => (MeterEventState::Refused, None, Some(error)),
         AttemptEnd::Expired => (MeterEventState::Expired, None, None),
         AttemptEnd::Doubtful(error) => (MeterEventState::Doubtful, None, Some(error)),
-        AttemptEnd::Waiting(error) => (MeterEventState::Pending, None, Some(error)),
+        AttemptEnd::Declined(error) | AttemptEnd::Waiting(error) => (MeterEventState::Pending, None, Some(error)),
     }
 }
 
@@ -255,6 +278,8 @@ fn read(row: Model) -> MeterEvent {
         attempts: row.attempts,
         frozen_at: Timestamp(row.frozen_at),
         first_attempt_at: row.first_attempt_at.map(Timestamp),
+        last_attempt_at: row.last_attempt_at.map(Timestamp),
+        unanswered: row.unanswered,
         sent_at: row.sent_at.map(Timestamp),
         error: row.error,
     }

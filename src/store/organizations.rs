@@ -13,7 +13,7 @@ use crate::{
     Store, StoreError,
     credits::{self, Movement, balance_row, record},
     entities::{balance, organization},
-    projects,
+    open_use, projects,
 };
 
 /// An organisation about to be made.
@@ -74,7 +74,9 @@ impl Store {
     ) -> Result<Organization, StoreError> {
         let write = self.write().await?;
         credits::locked(&write, id).await?;
-        let organization = Organization { id, ..change(credits::owner(&write, id).await?) };
+        let before = credits::owner(&write, id).await?;
+        let organization = Organization { id, ..change(before.clone()) };
+        open_use::freeze_for_payer(&write, &before, &organization).await?;
         let row = organization::ActiveModel {
             name: Set(organization.name.clone()),
             dialect: Set(organization.dialect.name().to_owned()),

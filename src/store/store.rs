@@ -19,7 +19,10 @@ use sea_orm::{
     },
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use touchstone_core::{organization::Organization, plan::Plans};
+use touchstone_core::{
+    organization::Organization,
+    plan::{Plan, Plans},
+};
 
 use crate::{Settings, StoreError, turns::Turns};
 
@@ -99,6 +102,12 @@ impl Store {
     pub(crate) fn allowance(&self, organization: &Organization) -> i64 {
         let terms = self.plans.filter(|_| !organization.metered).map(|plans| plans.terms(organization.plan));
         terms.map_or(0, |terms| i64::from(terms.monthly_credits))
+    }
+
+    /// The plans with a monthly allowance.
+    pub(crate) fn with_allowance(&self) -> Vec<&'static str> {
+        let given = |plan: &Plan| self.plans.is_some_and(|plans| plans.terms(*plan).monthly_credits > 0);
+        Plan::ALL.into_iter().filter(given).map(Plan::name).collect()
     }
 
     /// Whether the database answers.

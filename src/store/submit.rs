@@ -237,8 +237,12 @@ struct Price {
 }
 
 fn price(owner: &Organization, new: &NewDocument) -> Price {
-    let units = if new.test { 0 } else { new.cost };
-    Price { units, taken: if owner.metered { 0 } else { units } }
+    match (new.test, owner.metered) {
+        (true, _) => Price { units: 0, taken: 0 },
+        // What a meter counts is documents, whatever their price in credits.
+        (false, true) => Price { units: 1, taken: 0 },
+        (false, false) => Price { units: new.cost, taken: new.cost },
+    }
 }
 
 /// Somebody else wrote the same in the same instant, or before; the database lets one of them.

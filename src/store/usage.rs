@@ -110,8 +110,33 @@ impl Store {
             .select_only()
             .distinct()
             .columns([meter_event::Column::Customer, meter_event::Column::Meter])
-            .filter(of_range);
+            .filter(of_range.and(meter_event::Column::Meter.ne("")));
         Ok(pairs.into_tuple().all(self.reader()).await?)
+    }
+
+    /// What other organisations have sent to a meter for the same customer, by day.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sent_by_others(
+        &self,
+        organization: OrganizationId,
+        customer: &str,
+        meter: &str,
+        first: Day,
+        last: Day,
+    ) -> Result<Vec<(Day, i64)>, StoreError> {
+        use meter_event::Column;
+        let others = Column::OrganizationId.ne(organization.0).and(Column::State.eq(MeterEventState::Sent));
+        let same = Column::Customer.eq(customer).and(Column::Meter.eq(meter)).and(Column::Day.between(first.0, last.0));
+        let days = meter_event::Entity::find()
+            .select_only()
+            .column(Column::Day)
+            .column_as(Column::Value.sum().cast_as("BIGINT"), "value")
+            .filter(others.and(same))
+            .group_by(Column::Day);
+        let days: Vec<(i32, i64)> = days.into_tuple().all(self.reader()).await?;
+        Ok(days.into_iter().map(|(day, value)| (Day(day), value)).collect())
     }
 
     async fn used(&self, organization: OrganizationId, first: Day, last: Day) -> Result<Vec<Used>, StoreError> {

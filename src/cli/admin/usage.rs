@@ -28,7 +28,7 @@ pub(super) enum Usage {
     },
     /// Compare the ledger with what was sent and with what Stripe counted.
     Reconcile {
-        /// The organisation's id; by default every metered organisation for which somebody pays.
+        /// The organisation's id; by default every organisation of which something was or is to be sent.
         #[arg(long)]
         org: Option<OrganizationId>,
         #[command(flatten)]
@@ -48,7 +48,7 @@ pub(super) enum Usage {
 /// A range of UTC days, both ends included.
 #[derive(Debug, Args)]
 pub(super) struct Days {
-    /// The first day, YYYY-MM-DD; by default 34 days ago.
+    /// The first day, YYYY-MM-DD; by default 34 days ago, and for `reconcile` the oldest day of which something waits.
     #[arg(long)]
     from: Option<Day>,
     /// The last day, YYYY-MM-DD; by default today.
@@ -85,7 +85,7 @@ pub(super) async fn run(billing: &Billing, command: Usage) -> anyhow::Result<Val
             let request = SyncRequest { organization: org, first, last, idempotency_id: None };
             Ok(serde_json::to_value(billing.sync(request).await?)?)
         }
-        Usage::Reconcile { org, days } => reconcile(billing, org, days.period()?).await,
+        Usage::Reconcile { org, days } => reconcile(billing, org, &days).await,
         Usage::Decide { event, decision } => {
             let decision = match decision {
                 Decided::Sent => Decision::Sent,
@@ -99,15 +99,30 @@ pub(super) async fn run(billing: &Billing, command: Usage) -> anyhow::Result<Val
     }
 }
 
-async fn reconcile(billing: &Billing, org: Option<OrganizationId>, period: Period) -> anyhow::Result<Value> {
+/// One organisation that cannot be compared does not keep the others from it.
+async fn reconcile(billing: &Billing, org: Option<OrganizationId>, days: &Days) -> anyhow::Result<Value> {
+    let period = days.period()?;
     let organizations = match org {
         Some(org) => vec![org],
         None => billing.billed().await?.into_iter().map(|billed| billed.id).collect(),
     };
-    let mut rows = Vec::new();
+    let (mut rows, mut apart, mut failed) = (Vec::new(), 0, 0);
     for organization in organizations {
-        rows.push(billing.reconcile(organization, period).await?);
+        let mut period = period;
+        if days.from.is_none() {
+            period.first = billing.open_since(organization).await?.map_or(period.first, |since| since.min(period.first));
+        }
+        match billing.reconcile(organization, period).await {
+            Ok(row) => {
+                apart += row.apart;
+                rows.push(serde_json::to_value(row)?);
+            }
+            Err(refusal) => {
+                failed += 1;
+                rows.push(json!({ "organization_id": organization, "error": refusal.to_string() }));
+            }
+        }
     }
-    let difference: i64 = rows.iter().flat_map(|row| &row.days).map(|day| day.difference.abs()).sum();
-    Ok(json!({ "start_date": period.first, "end_date": period.last, "difference": difference, "organizations": rows }))
+    let (start, end) = (period.first, period.last);
+    Ok(json!({ "start_date": start, "end_date": end, "difference": apart, "failed": failed, "organizations": rows }))
 }

@@ -36,6 +36,11 @@ pub struct Model {
     pub sent_at: Option<i64>,
     pub error: Option<String>,
     pub sync_id: i64,
+    pub last_attempt_at: Option<i64>,
+    /// How many attempts Stripe may have accepted, for all that is known here.
+    pub unanswered: i32,
+    /// When people last decided about it.
+    pub decided_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

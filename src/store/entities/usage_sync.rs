@@ -15,6 +15,8 @@ pub struct Model {
     pub frozen_at: i64,
     pub total_documents: i64,
     pub value_sent: i64,
+    /// Every row of the organisation's ledger up to this one is frozen, or is never to be.
+    pub clean_to: i64,
     pub message: Option<String>,
     pub success: Option<bool>,
     pub finished_at: Option<i64>,

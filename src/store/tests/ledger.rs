@@ -20,6 +20,7 @@ on_every_database!(
     base_of_a_month_that_is_over_lapses,
     a_verdict_is_refunded_once,
     a_refund_of_last_month_comes_back_as_boost,
+    a_refund_that_is_the_first_of_a_month_outlives_the_reset,
     a_refund_on_a_metered_organisation_takes_the_count_back,
     only_what_was_spent_can_be_refunded,
     gifts_purchases_and_corrections_are_told_apart,
@@ -150,15 +151,28 @@ async fn a_refund_of_last_month_comes_back_as_boost(f: Fixture) {
     f.sound().await;
 }
 
+// B2
+async fn a_refund_that_is_the_first_of_a_month_outlives_the_reset(f: Fixture) {
+    let free = f.on(Plan::Free, credits(2, 4)).await;
+    let id = f.judged(free, 3).await;
+    f.month_passes().await;
+    let refunded = f.store.refund(id, None).await.expect("refund");
+    assert_eq!(refunded, Refunded::Yes { organization: free, credits: credits(0, 3), units: 3 });
+    assert_eq!(f.credits(free).await, credits(ALLOWANCE, 6));
+    assert_eq!(f.store.reset_allowances().await.expect("reset"), 0, "the refund brought it");
+    assert_eq!(f.credits(free).await, credits(ALLOWANCE, 6));
+    f.sound().await;
+}
+
 // B5
 async fn a_refund_on_a_metered_organisation_takes_the_count_back(f: Fixture) {
     let metered = f.metered().await;
     let (kept, refunded) = (f.judged(metered, 2).await, f.judged(metered, 3).await);
-    assert_eq!(f.units(metered).await, 5);
+    assert_eq!(f.units(metered).await, 2, "each document counts as one, whatever its price");
     let answer = f.store.refund(refunded, None).await.expect("refund");
-    assert_eq!(answer, Refunded::Yes { organization: metered, credits: Credits::default(), units: 3 });
+    assert_eq!(answer, Refunded::Yes { organization: metered, credits: Credits::default(), units: 1 });
     let rows: Vec<(String, i64)> = f.rows(metered).await.into_iter().map(|row| (row.entry, row.units)).collect();
-    assert_eq!(rows, [("settle".to_owned(), 2), ("settle".to_owned(), 3), ("refund".to_owned(), -3)]);
+    assert_eq!(rows, [("settle".to_owned(), 1), ("settle".to_owned(), 1), ("refund".to_owned(), -1)]);
     assert_eq!(f.store.document(kept).await.expect("document").expect("there").settlement, Settlement::Settled);
     f.sound().await;
 }

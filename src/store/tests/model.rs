@@ -134,7 +134,7 @@ impl Model<'_> {
                 let refunded = self.f.store.refund(known.id, None).await.expect("refund");
                 assert_eq!(matches!(refunded, Refunded::Yes { .. }), known.units > 0, "{refunded:?}");
                 if known.units > 0 {
-                    self.balance = self.balance.refund(known.taken);
+                    self.balance = self.now().refund(known.taken);
                     self.used -= known.units;
                 }
             }
@@ -161,7 +161,13 @@ impl Model<'_> {
     async fn submit(&mut self, cost: i64, test: bool) {
         let mut new = document(self.organization, &self.f.upload(self.organization).await);
         (new.cost, new.test) = (cost, test);
-        let (id, units) = (new.id, if test { 0 } else { cost });
+        let id = new.id;
+        // What a meter counts is documents.
+        let units = match (test, self.metered) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => cost,
+        };
         let price = if self.metered { 0 } else { units };
         match (self.f.submit(new).await, self.now().reserve(price)) {
             (Submitted::NotEnoughCredits, None) => {}

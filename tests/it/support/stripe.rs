@@ -24,6 +24,9 @@ pub(crate) const WEBHOOK_SECRET: &str = "whsec_of_the_fake";
 /// The meter that it has.
 pub(crate) const METER: &str = "touchstone_documents";
 
+/// One that it had: it knows its sums, and takes nothing for it.
+pub(crate) const CLOSED: &str = "touchstone_documents_of_old";
+
 /// How it fails one meter event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Fault {
@@ -232,6 +235,8 @@ fn answer(request: &Request, state: &Mutex<State>) -> Option<(u16, String)> {
             state.fail(request, fault)
         }
         "/v1/billing/meters" => Some((200, meters())),
+        "/v1/billing/meters/mtr_1" => Some((200, meter("mtr_1", METER, "active").to_string())),
+        "/v1/billing/meters/mtr_2/event_summaries" => Some((200, none())),
         "/v1/billing/meters/mtr_1/event_summaries" => Some((200, state.summaries(request))),
         _ => match path.strip_prefix("/v2/core/events/").and_then(|id| state.events.get(id)) {
             Some(event) => Some((200, event.to_string())),
@@ -327,17 +332,22 @@ impl State {
     }
 }
 
+fn meter(id: &str, name: &str, status: &str) -> Value {
+    json!({
+        "id": id, "object": "billing.meter", "created": 1_700_000_000, "updated": 1_700_000_000, "livemode": false, "status": status,
+        "customer_mapping": { "event_payload_key": "stripe_customer_id", "type": "by_id" },
+        "default_aggregation": { "formula": "sum" }, "display_name": name, "event_name": name, "event_time_window": null,
+        "status_transitions": { "deactivated_at": null }, "value_settings": { "event_payload_key": "value" },
+    })
+}
+
 fn meters() -> String {
-    let meter = |id: &str, name: &str| {
-        json!({
-            "id": id, "object": "billing.meter", "created": 1_700_000_000, "updated": 1_700_000_000, "livemode": false, "status": "active",
-            "customer_mapping": { "event_payload_key": "stripe_customer_id", "type": "by_id" },
-            "default_aggregation": { "formula": "sum" }, "display_name": name, "event_name": name, "event_time_window": null,
-            "status_transitions": { "deactivated_at": null }, "value_settings": { "event_payload_key": "value" },
-        })
-    };
-    json!({ "object": "list", "data": [meter("mtr_0", "others"), meter("mtr_1", METER)], "has_more": false, "url": "/v1/billing/meters" })
-        .to_string()
+    let all = [meter("mtr_0", "others", "active"), meter("mtr_1", METER, "active"), meter("mtr_2", CLOSED, "inactive")];
+    json!({ "object": "list", "data": all, "has_more": false, "url": "/v1/billing/meters" }).to_string()
+}
+
+fn none() -> String {
+    json!({ "object": "list", "data": [], "has_more": false, "url": "/v1/billing/meters/mtr_2/event_summaries" }).to_string()
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> (u16, String) {

@@ -37,7 +37,7 @@ async fn only_an_organisation_that_is_metered_and_paid_for_is_billed() {
     let alone = TestApp::with(|config| config.security.job_secret = JOB_SECRET.to_owned().into());
     let client = metered(&alone).await;
     let answer = call(&client, &client.organization, Some(JOB_SECRET), days).await;
-    let told = answer.refused(500, "Usage could not be sent to Stripe");
+    let told = answer.refused(500, "Stripe could not be asked");
     assert!(told.contains("stripe.secret_key is not set"), "{told}");
 }
 

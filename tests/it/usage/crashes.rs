@@ -97,7 +97,7 @@ async fn a_sync_that_is_cut_off_anywhere_ends_with_no_difference() {
     stripe.reliable();
     sync().await.unwrap();
     let books = billing.reconcile(organization, Period { first: ago(20), last: today() }).await.unwrap();
-    assert_eq!((books.difference, books.in_question.len()), (0, 0), "{books:#?}");
+    assert_eq!((books.apart, books.in_question.len()), (0, 0), "{books:#?}");
     assert!(books.days.iter().all(|day| day.difference == 0 && day.unfrozen == 0 && day.pending == 0), "{books:#?}");
     assert_eq!(stripe.total() - books.credit_due, used, "what Stripe has, less what is owed, is what was used");
     connection.close().await.unwrap();

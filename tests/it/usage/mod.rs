@@ -4,6 +4,7 @@ mod calls;
 mod crashes;
 mod people;
 mod reports;
+mod rounds;
 mod stripes_rules;
 
 use reqwest::Method;
@@ -89,7 +90,10 @@ impl Reef {
     /// So many hours pass for what was tried before, and Stripe forgets what it knew longer than a day.
     async fn hours_pass(&self, hours: i64) {
         let span = hours * 3_600_000;
-        let sql = format!("UPDATE meter_event SET first_attempt_at = first_attempt_at - {span}, sent_at = sent_at - {span}");
+        let sql = format!(
+            "UPDATE meter_event SET first_attempt_at = first_attempt_at - {span}, last_attempt_at = last_attempt_at - {span}, \
+             sent_at = sent_at - {span}"
+        );
         crate::support::audit::execute(&self.app.database, &sql).await;
         if hours >= 24 {
             self.stripe.forget();

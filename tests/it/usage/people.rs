@@ -1,11 +1,11 @@
 //! B5, T18: what people see: use for the organisation's own keys, and for the operator the books against Stripe's.
 
 use serde_json::{Value, json};
-use touchstone_core::day::Day;
+use touchstone_core::{day::Day, time::Timestamp};
 
 use super::{JOB_SECRET, Reef, ago, today};
 use crate::support::{
-    process,
+    audit, ledger, process,
     stripe::{Fault, KEY},
 };
 
@@ -84,4 +84,40 @@ async fn the_books_show_every_difference_until_it_is_settled() {
     let (code, told) = reef.reconciled();
     assert_eq!((code, &told["difference"]), (1, &json!(2)), "{told}");
     assert!(told["days"].as_array().unwrap().iter().all(|day| day["date"].as_str().unwrap().parse::<Day>().is_ok()));
+}
+
+// B5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_organisations_with_one_customer_do_not_see_each_others_sums() {
+    let reef = Reef::new().await;
+    let other = super::metered(&reef.app).await;
+    reef.used(ago(2), 3).await;
+    ledger::settle(&reef.app.database, other.organization.parse().unwrap(), Timestamp(ago(2).start().0), 4).await;
+    assert_eq!(reef.sent(ago(3), ago(1)).await, 3);
+    let days = json!({ "start_date": ago(3), "end_date": ago(1) });
+    super::call(&other, &other.organization, Some(JOB_SECRET), days).await.ok();
+    let (code, told) = reef.admin(&["reconcile"]);
+    assert_eq!((code, &told["difference"], told["organizations"].as_array().unwrap().len()), (0, &json!(0), 2), "{told}");
+    // A surplus of one day and a lack of another are two differences, and not none.
+    let sent = reef.stripe.counted().into_iter().find(|one| one.value == 3).unwrap();
+    reef.stripe.discard(&sent.identifier);
+    reef.stripe.count("of another program", super::CUSTOMER, 3, ago(1).start().seconds());
+    let (code, told) = reef.reconciled();
+    assert_eq!((code, &told["difference"], &told["apart"]), (1, &json!(0), &json!(6)), "{told}");
+}
+
+// B5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_organisation_that_cannot_be_compared_is_a_row() {
+    let reef = Reef::new().await;
+    let other = super::metered(&reef.app).await;
+    audit::set_organization(&reef.app.database, other.organization.parse().unwrap(), "stripe_customer_id = 'cus_other'").await;
+    reef.used(ago(2), 3).await;
+    assert_eq!(reef.sent(ago(3), ago(1)).await, 3);
+    audit::execute(&reef.app.database, "UPDATE meter_event SET meter = 'of nobody'").await;
+    let (code, told) = reef.admin(&["reconcile"]);
+    let rows = told["organizations"].as_array().unwrap();
+    let of = |id: &str| rows.iter().find(|row| row["organization_id"] == id).unwrap();
+    assert_eq!((code, &told["failed"], &of(&other.organization)["apart"]), (1, &json!(1), &json!(0)), "{told}");
+    assert!(of(&reef.client.organization)["error"].as_str().unwrap().contains("of nobody"), "{told}");
 }

@@ -124,9 +124,25 @@ async fn what_a_report_counts_and_does_not_name_becomes_doubtful() {
 
 // B4
 #[tokio::test]
+async fn a_report_of_another_meter_is_none_of_ours() {
+    let reef = Reef::new().await;
+    reef.used(ago(1), 3).await;
+    assert_eq!(reef.sent(ago(2), ago(1)).await, 3);
+    for (meter, states) in [("mtr_0", ["sent"]), ("mtr_9", ["sent"]), ("mtr_1", ["doubtful"])] {
+        let id = format!("evt_of_{meter}");
+        let mut told = report(&id, 1, &[]);
+        told["related_object"]["id"] = json!(meter);
+        reef.stripe.has_event(&id, told);
+        reef.told_of(&id).await.ok();
+        assert_eq!(reef.states().await, states, "{meter}");
+    }
+}
+
+// B4
+#[tokio::test]
 async fn a_report_that_cannot_be_fetched_is_asked_for_again() {
     let reef = Reef::new().await;
-    reef.told_of("evt_4").await.refused(500, "Usage could not be sent to Stripe");
-    reef.told_of("../../v1/customers").await.refused(500, "Usage could not be sent to Stripe");
+    reef.told_of("evt_4").await.refused(500, "Stripe could not be asked");
+    reef.told_of("../../v1/customers").await.refused(500, "Stripe could not be asked");
     assert_eq!(reef.stripe.asked("GET /v1/customers") + reef.stripe.asked("GET /v2/core/events/../"), 0);
 }

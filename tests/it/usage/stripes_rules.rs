@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use serde_json::json;
-use touchstone_core::time::Timestamp;
+use touchstone_billing::{Billing, Period, SyncRequest};
+use touchstone_core::{ids::OrganizationId, time::Timestamp};
+use touchstone_store::Decision;
 
-use super::{CUSTOMER, Reef, ago, today};
+use super::{CUSTOMER, JOB_SECRET, Reef, ago, today};
 use crate::support::{
-    TestApp, audit, ledger,
-    stripe::{Fault, KEY, Stripe},
+    audit, ledger,
+    stripe::{CLOSED, Fault, KEY, METER},
 };
 
 // B4
@@ -74,7 +76,7 @@ async fn an_identifier_that_is_taken_is_ours_only_if_we_tried_before() {
     // As after a restored backup: Stripe has our identifier, and nobody here remembers to have sent it.
     let identifier = ledger::column(&reef.app.database, "SELECT identifier AS v FROM meter_event").await.remove(0);
     reef.stripe.count(&identifier, CUSTOMER, 9, ago(1).start().seconds());
-    audit::execute(&reef.app.database, "UPDATE meter_event SET attempts = 0, first_attempt_at = NULL").await;
+    audit::execute(&reef.app.database, "UPDATE meter_event SET attempts = 0, unanswered = 0, first_attempt_at = NULL").await;
     reef.spoiled(ago(1), ago(1)).await;
     assert_eq!(reef.states().await, ["doubtful"]);
     assert_eq!(reef.usage(ago(1), today()).await["not_sent"], 4);
@@ -126,7 +128,7 @@ async fn sums_that_have_not_caught_up_are_not_believed() {
     // Another of the same day was sent a moment ago, as only a lost lease could let it happen; the sums do not show it yet.
     reef.stripe.lag();
     let sent = "INSERT INTO meter_event SELECT 99, organization_id, day, 2, to_entry, to_entry + 1, 2, 0, 2, 0, customer, meter, 'other', \
-                'sent', 1, frozen_at, {now}, {now}, NULL, sync_id FROM meter_event";
+                'sent', 1, frozen_at, {now}, {now}, NULL, sync_id, {now}, 0, NULL FROM meter_event";
     audit::execute(&reef.app.database, &sent.replace("{now}", &Timestamp::now().0.to_string())).await;
     reef.stripe.count("other", CUSTOMER, 2, ago(3).start().seconds());
     let told = reef.spoiled(ago(4), ago(1)).await;
@@ -168,20 +170,89 @@ async fn what_stripe_refuses_is_kept_aside_and_the_rest_is_sent() {
 
 // B4
 #[tokio::test]
+async fn what_stripe_surely_did_not_take_is_no_earlier_attempt() {
+    let reef = Reef::new().await;
+    reef.used(ago(1), 4).await;
+    reef.stripe.fail(&[Fault::Status(429); 3]);
+    reef.spoiled(ago(1), ago(1)).await;
+    let identifier = ledger::column(&reef.app.database, "SELECT identifier AS v FROM meter_event").await.remove(0);
+    reef.stripe.count(&identifier, CUSTOMER, 9, ago(1).start().seconds());
+    let told = reef.spoiled(ago(1), ago(1)).await;
+    assert!(told.contains("touchstone admin usage decide"), "to call again does not help: {told}");
+    assert_eq!(reef.states().await, ["doubtful"]);
+}
+
+// B4
+#[tokio::test]
 async fn wrong_settings_refuse_no_event() {
-    let stripe = Stripe::start();
-    for (key, meter, why) in [("sk_test_wrong", super::super::support::stripe::METER, "answered 401"), (KEY, "typo", "no active meter")] {
-        let fake = stripe.clone();
-        let app = TestApp::with(move |config| {
-            super::configure(&fake)(config);
-            config.stripe.secret_key = key.to_owned().into();
-            config.stripe.meter_event_name = meter.to_owned();
-        });
-        let client = super::metered(&app).await;
-        let reef = Reef { app, stripe: stripe.clone(), client };
-        reef.used(ago(1), 3).await;
-        let told = reef.spoiled(ago(2), ago(1)).await;
+    let reef = Reef::new().await;
+    let store = reef.app.store().await;
+    let organization = OrganizationId(reef.id());
+    reef.used(ago(1), 3).await;
+    for (key, meter, id, why) in [
+        ("sk_test_wrong", METER, "", "answered 401"),
+        (KEY, "typo", "", "no active meter"),
+        (KEY, CLOSED, "", "no active meter"),
+        (KEY, "typo", "mtr_1", "counts events named"),
+    ] {
+        let mut wrong = reef.app.config.stripe.clone();
+        (wrong.secret_key, wrong.meter_event_name, wrong.meter_id) = (key.to_owned().into(), meter.to_owned(), id.to_owned());
+        let billing = Billing::open(store.clone(), &wrong, &JOB_SECRET.to_owned().into()).unwrap();
+        let request = SyncRequest { organization, first: ago(2), last: ago(1), idempotency_id: None };
+        let told = billing.sync(request).await.unwrap_err().to_string();
         assert!(told.contains(why), "{told}");
-        assert_eq!((reef.states().await, reef.stripe.asked("POST")), (vec!["pending".to_owned()], 0));
+        assert_eq!((reef.states().await, reef.stripe.asked("POST")), (vec![], 0), "nothing is frozen for it");
     }
+    // As an older version froze it, or settings that were right when it was frozen.
+    reef.stripe.fail(&[Fault::Status(429); 3]);
+    reef.spoiled(ago(2), ago(1)).await;
+    audit::execute(&reef.app.database, "UPDATE meter_event SET meter = 'typo', attempts = 0, identifier = 'of the typo'").await;
+    assert_eq!(reef.sent(ago(2), ago(1)).await, 3, "the right settings send it");
+    let billing = Billing::open(store.clone(), &reef.app.config.stripe, &JOB_SECRET.to_owned().into()).unwrap();
+    let books = billing.reconcile(organization, Period { first: ago(2), last: today() }).await.unwrap();
+    assert_eq!((books.apart, books.in_question.len(), books.waiting.len(), reef.stripe.total()), (0, 0, 0, 3), "{books:?}");
+}
+
+// B4
+#[tokio::test]
+async fn what_waits_for_another_meter_keeps_nothing_back() {
+    let reef = Reef::new().await;
+    reef.used(ago(3), 2).await;
+    reef.stripe.fail(&[Fault::Status(500); 3]);
+    reef.spoiled(ago(3), ago(3)).await;
+    audit::execute(&reef.app.database, &format!("UPDATE meter_event SET meter = '{CLOSED}'")).await;
+    reef.used(ago(2), 5).await;
+    let told = reef.spoiled(ago(4), ago(1)).await;
+    assert!(told.contains("no active meter") && told.contains("2 units in 1 meter event wait"), "{told}");
+    assert_eq!((reef.states().await, reef.stripe.total()), (vec!["pending".to_owned(), "sent".to_owned()], 5));
+    // Too old to be sent in the end: the sums of the closed meter still tell that it never was.
+    let back = "UPDATE meter_event SET day = day - 60, frozen_at = frozen_at - 5184000000 WHERE state = 'pending'";
+    audit::execute(&reef.app.database, back).await;
+    reef.hours_pass(3).await;
+    reef.sync(ago(64), ago(1)).await;
+    assert_eq!(reef.states().await, ["expired", "sent"]);
+}
+
+// B4
+#[tokio::test]
+async fn a_named_call_that_left_something_to_people_is_finished_when_they_have_decided() {
+    let reef = Reef::new().await;
+    reef.used(ago(1), 4).await;
+    let named = json!({ "start_date": ago(2), "end_date": ago(1), "idempotency_id": "decided" });
+    reef.stripe.fail(&[Fault::Status(400)]);
+    for _ in 0..2 {
+        let told = reef.call(named.clone()).await.refused(500, "Usage could not be sent to Stripe");
+        assert!(told.contains("touchstone admin usage decide"), "{told}");
+    }
+    let store = reef.app.store().await;
+    let billing = Billing::open(store.clone(), &reef.app.config.stripe, &JOB_SECRET.to_owned().into()).unwrap();
+    let event = ledger::column(&reef.app.database, "SELECT CAST(id AS TEXT) AS v FROM meter_event").await.remove(0).parse().unwrap();
+    // What was wrong was the customer.
+    audit::set_organization(&reef.app.database, reef.id(), "stripe_customer_id = 'cus_right'").await;
+    billing.decide(event, Decision::Again).await.unwrap().unwrap();
+    let answer = reef.call(named.clone()).await.ok();
+    assert_eq!((&answer["value_sent_to_stripe"], &reef.stripe.counted()[0].customer), (&json!(4), &"cus_right".to_owned()), "{answer}");
+    // A replay is answered as it was, whatever has become of the organisation.
+    audit::set_organization(&reef.app.database, reef.id(), "metered = false, stripe_customer_id = NULL").await;
+    assert_eq!(reef.call(named).await.ok(), answer);
 }

@@ -28,7 +28,7 @@ pub(crate) struct SyncBody {
     /// The first day, in UTC.
     #[schema(value_type = String, format = Date, example = "2026-11-01")]
     start_date: Day,
-    /// The last day, in UTC and included. What lies in the future belongs to a later call. At most 92 days after the first.
+    /// The last day, in UTC and included. What lies in the future belongs to a later call. At most 92 days in all.
     #[schema(value_type = String, format = Date, example = "2026-11-30")]
     end_date: Day,
     /// The caller's name for this call: the same name with the same days is answered the same, and sends nothing again.

@@ -30,7 +30,8 @@ pub(crate) struct UsageAnswer {
     /// The last day, in UTC and included.
     #[schema(value_type = String, format = Date, example = "2026-11-30")]
     end_date: Day,
-    /// Documents that were judged, each by its price in credits, refunds taken off.
+    /// Documents that were judged, refunds taken off. One that is billed by use counts as one, one that was prepaid by its price in
+    /// credits.
     #[schema(example = 120)]
     total_documents: i64,
     /// How many of them were paid with credits.
@@ -58,7 +59,8 @@ pub(crate) struct UsageDayAnswer {
     /// The day, in UTC.
     #[schema(value_type = String, format = Date, example = "2026-11-21")]
     date: Day,
-    /// Documents that were judged, each by its price in credits, refunds taken off.
+    /// Documents that were judged, refunds taken off. One that is billed by use counts as one, one that was prepaid by its price in
+    /// credits.
     #[schema(example = 20)]
     documents: i64,
     /// How many of them were paid with credits.
