@@ -111,7 +111,7 @@ async fn create(store: &Store, new: CreateOrg) -> anyhow::Result<Value> {
         made = store.change_organization(made.id, |made| Organization { secure_assets: true, ..made }).await?;
     }
     let mut answer = described(&made);
-    answer["credits"] = new.credits.into();
+    answer["credits"] = store.credits(made.id).await?.total().into();
     Ok(answer)
 }
 
