@@ -23,13 +23,6 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// The beginning of its UTC day.
-    #[must_use]
-    pub const fn start_of_day(self) -> Self {
-        const DAY: i64 = 86_400_000;
-        Self(self.0.div_euclid(DAY) * DAY)
-    }
-
     /// Its month, UTC, counted from the beginning of year 0: greater means later.
     #[must_use]
     pub fn month(self) -> i64 {

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use touchstone_core::{
     analysis::{self, Analysis},
+    day::Day,
     ids::DocumentId,
     time::Timestamp,
     verdict::Verdict,
@@ -25,8 +26,6 @@ const MARGIN: Duration = Duration::from_millis(1500);
 
 /// Where less time than this is left, as after a long queue, nobody is asked: better the analyst's words now than none.
 const WORTHWHILE: Duration = Duration::from_secs(3);
-
-const DAY: i64 = 24 * 3600;
 
 /// A vision model, and how much is asked of it. Cheap to clone.
 #[derive(Clone)]
@@ -83,8 +82,7 @@ impl Words {
             return Ok(None);
         }
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        let midnight = Timestamp::from_seconds(now.seconds().div_euclid(DAY) * DAY);
-        if self.max_per_day > 0 && store.analyses_awaited_since(midnight).await? >= self.max_per_day {
+        if self.max_per_day > 0 && store.analyses_awaited_since(Day::of(now).start()).await? >= self.max_per_day {
             return Ok(None);
         }
         Ok(Some((Place { words: self.clone(), until, _permit: permit }, turn)))

@@ -13,6 +13,7 @@ use crate::{
     MeterEventState, Store, StoreError, credits,
     entities::{meter_event, usage_sync},
     open_use::{self, Unfrozen},
+    usage,
 };
 
 /// What is to be frozen, and for whom.
@@ -154,9 +155,10 @@ pub(crate) async fn freeze_in(write: &DatabaseTransaction, freeze: &Freeze) -> R
     let mut sync = begin(write, freeze).await?;
     if let Some(customer) = &freeze.customer {
         let asked = freeze.first..=freeze.last.min(Day::of(freeze.now));
+        let mut owed = usage::owed(write, freeze.organization).await?;
         for unfrozen in open_use::unfrozen(write, freeze.organization, clean_to).await? {
             if asked.contains(&Day(unfrozen.day)) {
-                freeze_day(write, freeze, customer, sync.id, &unfrozen).await?;
+                owed = freeze_day(write, freeze, customer, sync.id, &unfrozen, owed).await?;
             }
         }
     }
@@ -191,13 +193,19 @@ async fn begin(write: &DatabaseTransaction, freeze: &Freeze) -> Result<UsageSync
     Ok(read(row.insert(write).await?))
 }
 
-/// One row of the outbox.
-async fn freeze_day(write: &DatabaseTransaction, freeze: &Freeze, customer: &str, sync: i64, of: &Unfrozen) -> Result<(), StoreError> {
+/// One row of the outbox; answers what is owed after it.
+async fn freeze_day(
+    write: &DatabaseTransaction,
+    freeze: &Freeze,
+    customer: &str,
+    sync: i64,
+    of: &Unfrozen,
+    carried: i64,
+) -> Result<i64, StoreError> {
     let Unfrozen { day, last, units } = *of;
     let of_day = meter_event::Column::OrganizationId.eq(freeze.organization.0).and(meter_event::Column::Day.eq(day));
     let before = meter_event::Entity::find().filter(of_day).order_by_desc(meter_event::Column::Sequence).one(write).await?;
     let (from_entry, sequence) = before.map_or((0, 1), |before| (before.to_entry, before.sequence + 1));
-    let carried = owed(write, freeze.organization).await?;
     let worth = worth(units, carried);
     let row = meter_event::ActiveModel {
         organization_id: Set(freeze.organization.0),
@@ -225,14 +233,7 @@ async fn freeze_day(write: &DatabaseTransaction, freeze: &Freeze, customer: &str
         ..Default::default()
     };
     meter_event::Entity::insert(row).exec_without_returning(write).await?;
-    Ok(())
-}
-
-/// What is owed to the organisation since its last freeze: 0 or less.
-async fn owed(write: &DatabaseTransaction, organization: OrganizationId) -> Result<i64, StoreError> {
-    let of_it = meter_event::Entity::find().filter(meter_event::Column::OrganizationId.eq(organization.0));
-    let last = of_it.order_by_desc(meter_event::Column::Id).one(write).await?;
-    Ok(last.map_or(0, |last| last.owed))
+    Ok(worth.owed)
 }
 
 /// What the call is to send: everything pending of its range that was frozen by then, whichever call froze it.

@@ -12,12 +12,8 @@ use crate::{
     Freeze, MeterEventState, Store, StoreError,
     entities::{ledger_entry, meter_event, usage_sync},
     freeze::freeze_in,
-    usage::not_prepaid,
+    usage::{DAY, not_prepaid},
 };
-
-/// Rows of the ledger after the last freeze of their day.
-const UNFROZEN: &str = "id > COALESCE((SELECT MAX(m.to_entry) FROM meter_event m \
-    WHERE m.organization_id = ledger_entry.organization_id AND m.day = ledger_entry.created_at / 86400000), 0)";
 
 /// Since when an organisation's use waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -112,11 +108,11 @@ pub(crate) async fn unfrozen(of: &impl ConnectionTrait, organization: Organizati
     use ledger_entry::Column;
     Ok(rows(organization, clean_to)
         .select_only()
-        .column_as(Expr::cust("CAST(created_at / 86400000 AS INTEGER)"), "day")
+        .column_as(Expr::cust(format!("CAST({DAY} AS INTEGER)")), "day")
         .column_as(Column::Id.max(), "last")
         .column_as(Column::Units.sum().cast_as("BIGINT"), "units")
-        .group_by(Expr::cust("created_at / 86400000"))
-        .order_by_asc(Expr::cust("created_at / 86400000"))
+        .group_by(Expr::cust(DAY))
+        .order_by_asc(Expr::cust(DAY))
         .into_model()
         .all(of)
         .await?)
@@ -126,5 +122,12 @@ pub(crate) async fn unfrozen(of: &impl ConnectionTrait, organization: Organizati
 fn rows(organization: OrganizationId, clean_to: i64) -> Select<ledger_entry::Entity> {
     use ledger_entry::Column;
     let of_it = Column::OrganizationId.eq(organization.0).and(Column::Id.gt(clean_to)).and(Column::Units.ne(0));
-    ledger_entry::Entity::find().filter(of_it).filter(Expr::cust(UNFROZEN)).filter(not_prepaid())
+    ledger_entry::Entity::find().filter(of_it).filter(after_its_days_last_freeze()).filter(not_prepaid())
+}
+
+fn after_its_days_last_freeze() -> Expr {
+    Expr::cust(format!(
+        "id > COALESCE((SELECT MAX(m.to_entry) FROM meter_event m \
+         WHERE m.organization_id = ledger_entry.organization_id AND m.day = ledger_entry.{DAY}), 0)"
+    ))
 }

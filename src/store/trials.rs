@@ -1,7 +1,7 @@
 //! What test keys submit: free, and so much a day (row V7).
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, Select, sea_query::SimpleExpr};
-use touchstone_core::{ids::OrganizationId, time::Timestamp};
+use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp};
 
 use crate::{
     DocumentKind, Store, StoreError,
@@ -38,7 +38,7 @@ pub(crate) async fn fit(
     if most_a_day == 0 {
         return Ok(true);
     }
-    let today = Column::CreatedAt.gte(now.start_of_day().0).and(Column::Kind.eq(DocumentKind::Image));
+    let today = Column::CreatedAt.gte(Day::of(now).start().0).and(Column::Kind.eq(DocumentKind::Image));
     let submitted = of(organization, today).count(connection).await?;
     Ok(submitted.saturating_add(images) <= most_a_day)
 }

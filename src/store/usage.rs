@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+};
 use touchstone_core::{day::Day, ids::OrganizationId};
 
 use crate::{
     MeterEventState, Store, StoreError,
     entities::{ledger_entry, meter_event},
 };
+
+/// The UTC day of a row of the ledger, as [`Day`] counts days.
+pub(crate) const DAY: &str = "created_at / 86400000";
 
 /// Rows of documents that were paid with credits when they were submitted: an organisation that became metered later is not
 /// billed for them.
@@ -95,9 +100,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn credit_due(&self, organization: OrganizationId) -> Result<i64, StoreError> {
-        let of_it = meter_event::Entity::find().filter(meter_event::Column::OrganizationId.eq(organization.0));
-        let last = of_it.order_by_desc(meter_event::Column::Id).one(self.reader()).await?;
-        Ok(last.map_or(0, |last| -last.owed))
+        Ok(-owed(self.reader(), organization).await?)
     }
 
     /// The customers and meters for which an organisation's use of a range was frozen.
@@ -143,12 +146,12 @@ impl Store {
         use ledger_entry::Column;
         Ok(ledger_entry::Entity::find()
             .select_only()
-            .column_as(Expr::cust("created_at / 86400000"), "day")
+            .column_as(Expr::cust(DAY), "day")
             .column_as(Column::Units.sum().cast_as("BIGINT"), "units")
             .column_as(Expr::cust(format!("CAST(SUM(CASE WHEN {PREPAID} THEN units ELSE 0 END) AS BIGINT)")), "prepaid")
             .filter(Column::OrganizationId.eq(organization.0).and(Column::Units.ne(0)))
             .filter(Column::CreatedAt.gte(first.start().0).and(Column::CreatedAt.lt(last.end().0)))
-            .group_by(Expr::cust("created_at / 86400000"))
+            .group_by(Expr::cust(DAY))
             .into_model()
             .all(self.reader())
             .await?)
@@ -168,6 +171,13 @@ impl Store {
             .all(self.reader())
             .await?)
     }
+}
+
+/// What is owed to the organisation since its last freeze: 0 or less.
+pub(crate) async fn owed(of: &impl ConnectionTrait, organization: OrganizationId) -> Result<i64, StoreError> {
+    let of_it = meter_event::Entity::find().filter(meter_event::Column::OrganizationId.eq(organization.0));
+    let last = of_it.order_by_desc(meter_event::Column::Id).one(of).await?;
+    Ok(last.map_or(0, |last| last.owed))
 }
 
 /// What is still to be billed.

@@ -25,15 +25,17 @@ const JOB_SECRET_HEADER: &str = "x-job-secret";
 
 /// The key in the `apikey` header; a blank one counts as none.
 pub(crate) fn header_key(request: &HttpRequest) -> Option<SecretString> {
-    let value = request.headers().get(KEY_HEADER)?;
-    // What is no text is no key of ours, and is refused as any wrong key is.
-    let text = value.to_str().unwrap_or("\u{fffd}").trim();
-    (!text.is_empty()).then(|| text.to_owned().into())
+    secret_in(request, KEY_HEADER)
 }
 
 /// The secret of trusted backend jobs; a blank one counts as none.
 pub(crate) fn job_secret(request: &HttpRequest) -> Option<SecretString> {
-    let text = request.headers().get(JOB_SECRET_HEADER)?.to_str().unwrap_or("\u{fffd}").trim();
+    secret_in(request, JOB_SECRET_HEADER)
+}
+
+fn secret_in(request: &HttpRequest, header: &str) -> Option<SecretString> {
+    // What is no text is no secret of ours, and is refused as any wrong one is.
+    let text = request.headers().get(header)?.to_str().unwrap_or("\u{fffd}").trim();
     (!text.is_empty()).then(|| text.to_owned().into())
 }
 
