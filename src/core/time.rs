@@ -31,6 +31,13 @@ impl Timestamp {
         i64::from(moment.year()) * 12 + i64::from(moment.month0())
     }
 
+    /// As RFC 3339 in UTC, to the second: `2026-11-21T23:50:00Z`. Empty for a moment that no calendar has.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let moment = chrono::DateTime::from_timestamp_millis(self.0);
+        moment.map_or_else(String::new, |moment| moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+    }
+
     /// Whole seconds since the Unix epoch.
     #[must_use]
     pub const fn seconds(self) -> i64 {

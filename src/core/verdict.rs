@@ -68,6 +68,26 @@ pub struct ModelName {
     pub name: String,
     /// The card's version.
     pub version: String,
+    /// SHA-256 of the weights, lower-case hex; of several files, that of their sums one after the other. Empty in verdicts of before it was
+    /// kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
+}
+
+/// By which rules a probability became words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rules {
+    /// The version of this program.
+    pub pipeline: String,
+    /// From this probability on (0–1) the label names AI.
+    pub ai: f64,
+    /// From here …
+    pub unsure_low: f64,
+    /// … to here the answer is unsure.
+    pub unsure_high: f64,
+    /// SHA-256 of the trust list, lower-case hex, where one was installed.
+    #[serde(default)]
+    pub trust_list: Option<String>,
 }
 
 /// The verdict on one image.
@@ -92,6 +112,9 @@ pub struct Verdict {
     /// Whose thresholds judged.
     #[serde(default)]
     pub profile: Profile,
+    /// By which rules; `None` in verdicts of before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Rules>,
     /// Which family of generators made it (row X1): by falling share, "other" among them, summing to 1. Empty when the label
     /// names no AI, or the model has no families.
     #[serde(default)]

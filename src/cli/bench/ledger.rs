@@ -242,8 +242,9 @@ fn verdict() -> Verdict {
         decided_by: Stage::Classifier,
         findings: Vec::new(),
         image: ImageFacts { format: Format::Png, width: 4, height: 3, frames: 1, bytes: 2048, sha256: "00".repeat(32) },
-        model: ModelName { name: "bench".into(), version: "1".into() },
+        model: ModelName { name: "bench".into(), version: "1".into(), sha256: String::new() },
         profile: Profile::Generic,
+        rules: None,
         attribution: Vec::new(),
         kind: Vec::new(),
     }

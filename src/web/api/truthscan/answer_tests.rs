@@ -35,8 +35,9 @@ fn verdict(label: Label, decided_by: Stage, findings: Vec<Finding>) -> Verdict {
         decided_by,
         findings,
         image: ImageFacts { format: Format::Jpeg, width: 640, height: 480, frames: 1, bytes: 5000, sha256: "00".into() },
-        model: ModelName { name: "touchstone-2".into(), version: "1.0".into() },
+        model: ModelName { name: "touchstone-2".into(), version: "1.0".into(), sha256: String::new() },
         profile: Profile::Sheerid,
+        rules: None,
         attribution: Vec::new(),
         kind: Vec::new(),
     }
