@@ -27,7 +27,7 @@ pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, Settlement,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Settlement,
 };
 pub use upload::{Presigned, UploadQuery};
 pub use words::Words;

@@ -5,11 +5,16 @@
 use std::{net::IpAddr, sync::Arc};
 
 use touchstone_blobs::{Blobs, Signer};
-use touchstone_core::{causes::chain, organization::Caller, refusal::Refusal};
+use touchstone_core::{causes::chain, organization::Caller, plan::Plans, refusal::Refusal};
 use touchstone_net::fetch::Fetcher;
 use touchstone_store::{Presented, Store};
 
-use crate::{places::Places, settings::Settings, trouble::Trouble, words::Words};
+use crate::{
+    places::Places,
+    settings::{Settings, V1},
+    trouble::Trouble,
+    words::Words,
+};
 
 /// Everything that ingest, judging and delivery share.
 #[derive(Clone)]
@@ -82,6 +87,18 @@ impl Road {
     /// Places for archives that are looked through.
     pub(crate) fn archives(&self) -> &Places {
         &self.inner.archives
+    }
+
+    /// What each plan allows.
+    #[must_use]
+    pub fn plans(&self) -> Option<Plans> {
+        self.store().plans()
+    }
+
+    /// How the /v1 API is served.
+    #[must_use]
+    pub fn v1(&self) -> &V1 {
+        &self.settings().v1
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -42,7 +42,7 @@ pub use analyses::{AnalysisRecord, AnalysisStatus, Analyzed};
 pub use audit::{Audit, Difference};
 pub use batches::{BatchRecord, Member, NewBatch, NewMember, Work};
 pub use claim::{Claim, ClaimedJob};
-pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Settlement};
+pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Settlement};
 pub use error::{AccountError, StoreError};
 pub use freeze::{Freeze, Frozen, SyncEnd, UsageSync};
 pub use jobs::Lease;
