@@ -59,7 +59,7 @@ pub struct Options {
 }
 
 /// What the /v1 API was asked for, beside the options: what its answer shows, and what it only hands back (rows V1, V14).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
     /// Name the families of generators.
     pub attribution: bool,
@@ -73,6 +73,19 @@ pub struct Asked {
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
     /// The request that asked.
     pub request_id: String,
+}
+
+impl Asked {
+    /// The threshold of who names none (row V1).
+    pub const THRESHOLD: f64 = 0.5;
+}
+
+/// Nothing but the verdict.
+impl Default for Asked {
+    fn default() -> Self {
+        let threshold = Self::THRESHOLD;
+        Self { attribution: false, heatmap: false, forensics: false, threshold, metadata: None, request_id: String::new() }
+    }
 }
 
 /// One accepted request to judge an uploaded object.

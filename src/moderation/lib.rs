@@ -14,6 +14,7 @@ pub mod names;
 mod originals;
 mod places;
 mod ranges;
+pub mod report;
 mod retention;
 mod road;
 pub mod settings;

@@ -130,8 +130,14 @@ impl Fixture {
     }
 
     pub(super) async fn finish_under(&self, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
-        let finished =
-            Finished { verdict: &verdict(), heatmap: AssetStatus::Pending, preview: AssetStatus::Pending, analysis: Analyzed::None };
+        let finished = Finished {
+            verdict: &verdict(),
+            regions: &[],
+            forensics: None,
+            heatmap: AssetStatus::Pending,
+            preview: AssetStatus::Pending,
+            analysis: Analyzed::None,
+        };
         self.store.finish(lease, document, finished).await
     }
 
