@@ -44,6 +44,8 @@ pub struct Config {
     pub accounts: touchstone_moderation::settings::Accounts,
     /// What each plan allows.
     pub plans: touchstone_core::plan::Plans,
+    /// The API of that version.
+    pub v1: touchstone_moderation::settings::V1,
     /// How work is handed out.
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.

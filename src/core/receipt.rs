@@ -31,7 +31,7 @@ pub struct Receipt {
     pub organization: Uuid,
     /// What was judged; its `sha256` is the file's.
     pub image: ImageFacts,
-    /// Which weights judged.
+    /// Which model judged; the sum of its weights is among the rules.
     pub model: ModelName,
     /// Whose thresholds …
     pub profile: Profile,
@@ -145,12 +145,8 @@ impl SigningKey {
     /// Its public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        let key = PublicKey {
-            kty: "OKP".to_owned(),
-            crv: "Ed25519".to_owned(),
-            x: BASE64.encode(self.pair.public_key()),
-            kid: String::new(),
-        };
+        let key =
+            PublicKey { kty: "OKP".to_owned(), crv: "Ed25519".to_owned(), x: BASE64.encode(self.pair.public_key()), kid: String::new() };
         PublicKey { kid: key.thumbprint(), ..key }
     }
 
@@ -216,9 +212,16 @@ mod tests {
             document: Uuid::from_u128(1),
             organization: Uuid::from_u128(2),
             image: ImageFacts { format: Format::Jpeg, width, height, frames, bytes, sha256: "ab".repeat(32) },
-            model: ModelName { name: "m".into(), version: "1".into(), sha256: "cd".repeat(32) },
+            model: ModelName { name: "m".into(), version: "1".into() },
             profile: Profile::Generic,
-            rules: Some(Rules { pipeline: "0.1.0".into(), ai: 0.5, unsure_low: 0.4, unsure_high: 0.6, trust_list: None }),
+            rules: Some(Rules {
+                weights: "cd".repeat(32),
+                pipeline: "0.1.0".into(),
+                ai: 0.5,
+                unsure_low: 0.4,
+                unsure_high: 0.6,
+                trust_list: None,
+            }),
             label: Label::AiGenerated,
             ai_likelihood: 97.8,
             confidence: 97.8,

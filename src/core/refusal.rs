@@ -60,6 +60,34 @@ pub enum Refusal {
         /// The most, in bytes.
         most: u64,
     },
+    /// An image has more bytes than the API that it was sent to takes.
+    ImageTooLarge {
+        /// The most, in bytes.
+        most: u64,
+        /// What it has, where that is known.
+        got: Option<u64>,
+    },
+    /// The bytes are no image that is accepted, and no name says what they should be.
+    UnknownFormat,
+    /// The image was accepted by its first bytes, and could not be decoded.
+    Undecodable {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The plan has no batches in the background.
+    NoBackgroundBatches,
+    /// As many batches of the project are under way as its plan allows.
+    TooManyBatches {
+        /// How many these are.
+        most: u32,
+    },
+    /// The verdict takes longer than the client may wait for; the document goes on.
+    NotYet {
+        /// Where it will be told.
+        id: crate::ids::DocumentId,
+        /// When to ask there.
+        retry_after: Duration,
+    },
     /// The bytes are not what the extension says.
     InvalidFileType {
         /// What the bytes look like, if like anything.
@@ -151,6 +179,13 @@ pub enum Refusal {
     },
     /// The document is not known.
     NoSuchDocument,
+    /// The document has no verdict that a receipt could be of.
+    NoReceipt,
+    /// The file is no picture that can be read.
+    Undecodable {
+        /// Why, in one sentence.
+        reason: String,
+    },
     /// The caller's organisation does not own it.
     NotYours,
     /// A link's signature is wrong or it has expired.
@@ -229,13 +264,16 @@ impl Refusal {
             | Self::TestsUsedUp { .. }
             | Self::NotYours
             | Self::NotYourOrganization
+            | Self::NoBackgroundBatches
             | Self::BadLink => Kind::Forbidden,
             Self::WrongJobSecret | Self::BadSignature => Kind::Unauthorized,
-            Self::NoSuchDocument | Self::NoSuchOrganization => Kind::NotFound,
+            Self::NoSuchDocument | Self::NoReceipt | Self::NoSuchOrganization => Kind::NotFound,
             Self::Removed => Kind::Gone,
             Self::TooManyRequests { retry_after } => Kind::TooMany(*retry_after),
-            Self::TooManyUploads { .. } => Kind::TooMany(Duration::from_secs(60)),
-            Self::Busy { retry_after } | Self::Draining { retry_after } => Kind::Unavailable(*retry_after),
+            Self::TooManyUploads { .. } | Self::TooManyBatches { .. } => Kind::TooMany(Duration::from_secs(60)),
+            Self::Busy { retry_after } | Self::Draining { retry_after } | Self::NotYet { retry_after, .. } => {
+                Kind::Unavailable(*retry_after)
+            }
             Self::UsageWaits { .. } | Self::UsageInQuestion { .. } | Self::StripeUnasked { .. } | Self::Internal { .. } => Kind::Internal,
             _ => Kind::Invalid,
         }
@@ -250,6 +288,13 @@ impl Refusal {
             Self::UploadRefused { .. } | Self::WrongContentType { .. } => "Image upload failed".into(),
             Self::FileTooSmall { .. } => "File size is too small".into(),
             Self::FileTooLarge { most } => format!("File size exceeds limit of {}", human_bytes(*most)),
+            Self::ImageTooLarge { most, got: None } => format!("Image exceeds {} limit", human_bytes(*most)),
+            Self::ImageTooLarge { most, got: Some(got) } => {
+                format!("Image exceeds {} limit (got {})", human_bytes(*most), human_bytes(*got))
+            }
+            Self::UnknownFormat => "Unsupported image format".into(),
+            Self::Undecodable { .. } => "The image could not be decoded".into(),
+            Self::NoBackgroundBatches => "Access denied".into(),
             Self::InvalidFileType { .. } => "Invalid file type".into(),
             Self::EmptyUrl => "Input URL cannot be empty".into(),
             Self::Unfetchable { .. } => "Input URL could not be fetched".into(),
@@ -265,9 +310,11 @@ impl Refusal {
             Self::UnknownModel { .. } => "Unknown model".into(),
             Self::VerificationFailed | Self::KeyRefused(_) | Self::KeysDisagree => "User verification failed".into(),
             Self::NotEnoughCredits | Self::TestsUsedUp { .. } => "Not enough credits".into(),
-            Self::TooManyUploads { .. } | Self::TooManyRequests { .. } => "Too many requests".into(),
-            Self::Busy { .. } | Self::Draining { .. } => "Service temporarily unavailable".into(),
+            Self::TooManyUploads { .. } | Self::TooManyRequests { .. } | Self::TooManyBatches { .. } => "Too many requests".into(),
+            Self::Busy { .. } | Self::Draining { .. } | Self::NotYet { .. } => "Service temporarily unavailable".into(),
             Self::NoSuchDocument => "Document not found".into(),
+            Self::NoReceipt => "Receipt not found".into(),
+            Self::Undecodable { .. } => "Image cannot be read".into(),
             Self::NotYours | Self::NotYourOrganization => "Access denied".into(),
             Self::BadLink => "Invalid or expired link".into(),
             Self::Removed => "Asset removed".into(),
@@ -306,6 +353,16 @@ impl Refusal {
             }
             Self::FileTooSmall { least } => format!("The file must have at least {}. Was the upload cut off?", human_bytes(*least)),
             Self::FileTooLarge { most } => format!("The file may have at most {}. Compress it or send a smaller copy.", human_bytes(*most)),
+            Self::ImageTooLarge { most, .. } => {
+                format!("An image may have at most {}. Compress it or send a smaller copy.", human_bytes(*most))
+            }
+            Self::UnknownFormat => format!("The bytes are no image that is accepted: {}.", crate::media::accepted_extensions()),
+            Self::Undecodable { reason } => format!("The image could not be decoded: {reason}"),
+            Self::NoBackgroundBatches => "The plan free has no asynchronous batches. POST /v1/detect/batch waits for its verdicts.".into(),
+            Self::TooManyBatches { most } => {
+                format!("{most} batches of this project are under way, as many as its plan allows. Send the next when one has ended.")
+            }
+            Self::NotYet { id, .. } => format!("The verdict takes longer. GET /v1/detections/{id} will tell it."),
             Self::InvalidFileType { found, expected } => format!(
                 "The name says {expected}, but the bytes look like {}. Name the file after its content, or export it again.",
                 found.unwrap_or("no image that is accepted")
@@ -352,6 +409,8 @@ impl Refusal {
             Self::Busy { retry_after } => format!("Every place in the queue is taken. Try again in {} s.", retry_after.as_secs().max(1)),
             Self::Draining { retry_after } => format!("This server is restarting. Try again in {} s.", retry_after.as_secs().max(1)),
             Self::NoSuchDocument => "No document has this id. Ids come from POST /detect, /detect-url and /bulk-upload.".into(),
+            Self::NoReceipt => "A receipt is of a verdict: this one is not there yet, or the image could not be judged.".into(),
+            Self::Undecodable { reason } => reason.clone(),
             Self::NotYours => "The document belongs to another organisation.".into(),
             Self::BadLink => "Links live for minutes. POST /query gives fresh ones, in an organisation with secure assets only with its key; or POST here with that key.".into(),
             Self::Removed => "It was deleted when its time was over. Submit the image again.".into(),

@@ -68,15 +68,13 @@ pub struct ModelName {
     pub name: String,
     /// The card's version.
     pub version: String,
-    /// SHA-256 of the weights, lower-case hex; of several files, that of their sums one after the other. Empty in verdicts of before it was
-    /// kept.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub sha256: String,
 }
 
-/// By which rules a probability became words.
+/// By which rules a picture was judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
+    /// SHA-256 of the model's weights, lower-case hex.
+    pub weights: String,
     /// The version of this program.
     pub pipeline: String,
     /// From this probability on (0–1) the label names AI.
@@ -122,6 +120,23 @@ pub struct Verdict {
     /// What sort of picture it is: photo, portrait, art and so on, by falling share. Empty when the model does not say.
     #[serde(default)]
     pub kind: Vec<Share>,
+}
+
+/// A part of the picture that looks generated while the rest of it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spot {
+    /// Left edge of the box around it, in pixels of the upright picture.
+    pub x: u32,
+    /// Top edge.
+    pub y: u32,
+    /// Width of the box.
+    pub width: u32,
+    /// Height of the box.
+    pub height: u32,
+    /// Its part of the picture's area, 0–1.
+    pub share: f64,
+    /// How generated it looks, 0–1: a heat, no calibrated probability.
+    pub score: f64,
 }
 
 /// One name's part in a whole.

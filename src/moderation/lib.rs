@@ -10,10 +10,13 @@ mod draw;
 mod fetched;
 mod ingest;
 pub mod judge;
+mod lab;
 pub mod names;
 mod originals;
 mod places;
 mod ranges;
+mod receipts;
+pub mod report;
 mod retention;
 mod road;
 pub mod settings;
@@ -26,8 +29,9 @@ pub use batches::Batched;
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
+pub use touchstone_pipeline::{forensics, stages::provenance::Credentials, trust_list::TrustListFacts};
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, Settlement,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Settlement,
 };
 pub use upload::{Presigned, UploadQuery};
 pub use words::Words;

@@ -5,17 +5,25 @@
 use std::{net::IpAddr, sync::Arc};
 
 use touchstone_blobs::{Blobs, Signer};
-use touchstone_core::{causes::chain, organization::Caller, refusal::Refusal};
+use touchstone_core::{causes::chain, organization::Caller, plan::Plans, refusal::Refusal};
 use touchstone_net::fetch::Fetcher;
+use touchstone_pipeline::Lab;
 use touchstone_store::{Presented, Store};
 
-use crate::{places::Places, settings::Settings, trouble::Trouble, words::Words};
+use crate::{
+    lab,
+    places::Places,
+    settings::{Settings, V1},
+    trouble::Trouble,
+    words::Words,
+};
 
 /// Everything that ingest, judging and delivery share.
 #[derive(Clone)]
 pub struct Road {
     inner: Arc<Inner>,
     words: Option<Words>,
+    lab: Option<lab::Places>,
 }
 
 struct Inner {
@@ -39,6 +47,7 @@ impl Road {
         Self {
             inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings, archives: Places::new(ARCHIVES.0, ARCHIVES.1) }),
             words: None,
+            lab: None,
         }
     }
 
@@ -46,6 +55,12 @@ impl Road {
     #[must_use]
     pub fn with_words(self, words: Option<Words>) -> Self {
         Self { words, ..self }
+    }
+
+    /// The same road, with a lab that looks at pictures without judging them.
+    #[must_use]
+    pub fn with_lab(self, lab: Lab) -> Self {
+        Self { lab: Some(lab::Places::new(lab)), ..self }
     }
 
     /// Ends what jobs left under way beside themselves. Called once no job runs any more.
@@ -67,6 +82,10 @@ impl Road {
         &self.inner.signer
     }
 
+    pub(crate) const fn lab(&self) -> Option<&lab::Places> {
+        self.lab.as_ref()
+    }
+
     pub(crate) fn words(&self) -> Option<&Words> {
         self.words.as_ref()
     }
@@ -82,6 +101,18 @@ impl Road {
     /// Places for archives that are looked through.
     pub(crate) fn archives(&self) -> &Places {
         &self.inner.archives
+    }
+
+    /// What each plan allows.
+    #[must_use]
+    pub fn plans(&self) -> Option<Plans> {
+        self.store().plans()
+    }
+
+    /// How the /v1 API is served.
+    #[must_use]
+    pub fn v1(&self) -> &V1 {
+        &self.settings().v1
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -173,6 +173,14 @@ impl Pipeline {
         Ok(Judged { verdict: self.verdict(fused, ask.profile, &picture, seen.as_ref()), picture, patches, seen })
     }
 
+    /// The part of a judged picture that looks generated while the rest does not, by the card's rule; `None` when none does, and when the
+    /// model was not asked.
+    #[must_use]
+    pub fn region(&self, judged: &Judged) -> Option<Region> {
+        let (edits, rgb) = (self.card().edits?, &judged.picture.rgb);
+        Region::hottest(rgb.width(), rgb.height(), &judged.seen.as_ref()?.patches).filter(|region| region.stands_out(edits))
+    }
+
     /// The model's card.
     #[must_use]
     pub fn card(&self) -> &ModelCard {
@@ -265,7 +273,7 @@ impl Pipeline {
     fn rules(&self, profile: Profile) -> Rules {
         let Thresholds { ai, unsure_low, unsure_high, .. } = *self.card().thresholds_of(profile);
         let trust_list = self.inner.lab.trust_list().map(|list| list.sha256.clone());
-        Rules { pipeline: env!("CARGO_PKG_VERSION").to_owned(), ai, unsure_low, unsure_high, trust_list }
+        Rules { weights: self.card().sha256(), pipeline: env!("CARGO_PKG_VERSION").to_owned(), ai, unsure_low, unsure_high, trust_list }
     }
 
     /// The patches, if they are wanted; the model looks for the map alone where it had not looked yet (row T7).

@@ -7,9 +7,11 @@ mod api {
     //! The API dialects, and usage.
     pub(crate) mod billing;
     pub(crate) mod truthscan;
+    pub(crate) mod v1;
 }
 mod console {
     //! Pages for people.
+    pub(crate) mod model;
     pub(crate) mod try_it;
 }
 mod body;
@@ -29,6 +31,8 @@ mod server;
 mod settings;
 mod site;
 
+pub use console::model::{Card, CardFacts};
 pub use openapi::openapi_json;
 pub use server::{BindError, Bound, bind};
 pub use settings::{Settings, TryIt};
+pub use site::ModelFacts;

@@ -11,8 +11,9 @@ use crate::{
     api::{
         billing::{events, sync, usage},
         truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
+        v1,
     },
-    console::try_it,
+    console::{model, try_it},
     docs,
     errors::Failure,
 };
@@ -22,6 +23,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
     config
         .service(at("/", "GET, HEAD").route(get(try_it::page)))
         .service(at("/try", "POST").route(web::post().to(try_it::submit)))
+        .service(at("/model", "GET, HEAD").route(get(model::page)).wrap(Compress::default()))
         .service(at("/get-presigned-url", "GET, HEAD").route(get(presign::presign)))
         .service(at("/blobs/uploads/{name}", "PUT").route(web::put().to(upload::put)))
         // n8n turns `host/blobs/uploads/…` into `blobs.host/uploads/…` (real-clients.md 2.6, trap 2).
@@ -45,7 +47,19 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(at("/openapi.json", "GET, HEAD").route(get(docs::openapi)).wrap(Compress::default()))
         .service(at("/docs", "GET, HEAD").route(get(docs::slash)))
         .service(at("/docs/{file:.*}", "GET, HEAD").route(get(docs::page)).wrap(Compress::default()))
+        .configure(v1_table)
         .default_service(web::to(nothing_here));
+}
+
+/// The part of the table under `/v1`: there everything, also what goes wrong, is told in that dialect.
+fn v1_table(config: &mut ServiceConfig) {
+    config
+        .service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)))
+        .service(at("/v1/model", "GET, HEAD").route(get(v1::model::model)))
+        .service(at("/v1/receipts/keys", "GET, HEAD").route(get(v1::receipts::keys)))
+        .service(at("/v1/detections/{id}/receipt", "GET, HEAD").route(get(v1::receipts::receipt)))
+        .service(at("/v1/forensics", "POST").route(web::post().to(v1::forensics::forensics)))
+        .service(at("/v1/c2pa/verify", "POST").route(web::post().to(v1::c2pa::verify)));
 }
 
 /// A path that tells those who use another method which ones it takes.

@@ -18,6 +18,9 @@ const TABLE: &[(&str, Scope)] = &[
     ("/preview/{id}", Scope::Assets),
     ("/check-user-credits", Scope::Credits),
     ("/organizations/{id}/usage", Scope::Usage),
+    ("/v1/forensics", Scope::Detect),
+    ("/v1/c2pa/verify", Scope::Detect),
+    ("/v1/detections/{id}/receipt", Scope::Query),
 ];
 
 /// Whether the key opens this request's route.

@@ -13,7 +13,15 @@ use touchstone_billing::Billing;
 use touchstone_moderation::Road;
 use url::{Host, Url};
 
-use crate::{edge::edge, metrics, proxies::NoNetwork, routes, settings::Settings, site::Site};
+use crate::{
+    console::model::Card,
+    edge::edge,
+    metrics,
+    proxies::NoNetwork,
+    routes,
+    settings::Settings,
+    site::{ModelFacts, Site},
+};
 
 /// How long an idle connection is kept for its next request, in seconds: longer than proxies usually do.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -38,15 +46,22 @@ pub struct Bound {
     site: Data<Site>,
 }
 
-/// Builds the server on a listener that is bound already. `model` is the name and version of the model that judges, for the
-/// pages. Must be called on the runtime that is to run the road.
+/// Builds the server on a listener that is bound already. `model` is what judges here, if anything does, and
+/// `card` is what is told of it. Must be called on the runtime that is to run the road.
 ///
 /// # Errors
 /// When a setting makes no sense or the listener cannot be used.
-pub fn bind(listener: TcpListener, settings: &Settings, road: Road, billing: Billing, model: String) -> Result<Bound, BindError> {
+pub fn bind(
+    listener: TcpListener,
+    settings: &Settings,
+    road: Road,
+    billing: Billing,
+    model: Option<ModelFacts>,
+    card: Option<Card>,
+) -> Result<Bound, BindError> {
     let public = is_public(listener.local_addr()?.ip(), road.public_url());
     let recorder = if settings.metrics { metrics::install() } else { None };
-    let site = Data::new(Site::new(road, billing, settings, public, model, recorder)?);
+    let site = Data::new(Site::new(road, billing, settings, public, (model, card), recorder)?);
     let shared = site.clone();
     let workers = match settings.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),

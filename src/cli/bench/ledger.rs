@@ -176,7 +176,14 @@ async fn settle_one(store: &Store, worker: &str, verdict: &Verdict) -> anyhow::R
     let claim = Claim { worker, names: &[JOB], queues: None, limit: 1, permits: 1, lease: LEASE };
     for job in store.claim(claim).await? {
         let document: DocumentId = serde_json::from_value(job.payload)?;
-        let finished = Finished { verdict, heatmap: AssetStatus::None, preview: AssetStatus::None, analysis: Analyzed::None };
+        let finished = Finished {
+            verdict,
+            regions: &[],
+            forensics: None,
+            heatmap: AssetStatus::None,
+            preview: AssetStatus::None,
+            analysis: Analyzed::None,
+        };
         anyhow::ensure!(store.finish(&job.lease, document, finished).await? && store.complete(&job.lease).await?, "a lease was lost");
     }
     Ok(())
@@ -223,6 +230,7 @@ fn document(organization: OrganizationId, object_key: String) -> NewDocument {
         object_key,
         object_etag: "\"1\"".into(),
         options: Options { preview: false, heatmap: None, analysis: false, profile: Profile::Generic },
+        asked: None,
         replay_window: LEASE,
         cost: 1,
         test: false,
@@ -242,7 +250,7 @@ fn verdict() -> Verdict {
         decided_by: Stage::Classifier,
         findings: Vec::new(),
         image: ImageFacts { format: Format::Png, width: 4, height: 3, frames: 1, bytes: 2048, sha256: "00".repeat(32) },
-        model: ModelName { name: "bench".into(), version: "1".into(), sha256: String::new() },
+        model: ModelName { name: "bench".into(), version: "1".into() },
         profile: Profile::Generic,
         rules: None,
         attribution: Vec::new(),

@@ -101,7 +101,7 @@ fn verdict(findings: Vec<Finding>) -> Option<Verdict> {
         attribution: if generated { shares(["dalle_mini", "other"]) } else { Vec::new() },
         kind: shares(["portrait", "photo"]),
         image: ImageFacts { format: Format::Jpeg, width: 640, height: 480, frames, bytes: 5000, sha256: "00".into() },
-        model: ModelName { name: "m".into(), version: "1".into(), sha256: String::new() },
+        model: ModelName { name: "m".into(), version: "1".into() },
         profile: Profile::Generic,
         rules: None,
         label,

@@ -4,7 +4,6 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use touchstone_core::{submission::Profile, verdict::ModelName};
 
 use super::{Bucket, Calibration, Cut, Heads, ModelCard, OTHER, Thresholds, View, features, raw_view::RawView};
@@ -72,7 +71,7 @@ impl Card {
         let RawCalibration { bias, weights, bucket } = self.calibration;
         Ok(ModelCard {
             folder: folder.to_owned(),
-            name: ModelName { name: self.name, version: self.version, sha256: weights_sum(&views) },
+            name: ModelName { name: self.name, version: self.version },
             summary: self.summary,
             license_weights: self.license_weights,
             license_data: self.license_data,
@@ -86,14 +85,6 @@ impl Card {
             training: self.training,
             measured: self.measured,
         })
-    }
-}
-
-/// One sum for all weights.
-fn weights_sum(views: &[View]) -> String {
-    match views {
-        [only] => only.sha256.clone(),
-        several => hex::encode(Sha256::digest(several.iter().map(|view| view.sha256.as_str()).collect::<String>())),
     }
 }
 
