@@ -51,6 +51,8 @@ use crate::{
         health::health,
         health::metrics,
         help::help,
+        v1::detect::detect,
+        v1::detect::detection,
         v1::health::health,
     ),
     components(schemas(ErrorBody, InvalidBody, Problem, V1Error, V1ErrorBody)),

@@ -52,7 +52,10 @@ pub(crate) fn table(config: &mut ServiceConfig) {
 
 /// The part of the table under `/v1`: there everything, also what goes wrong, is told in that dialect.
 fn v1_table(config: &mut ServiceConfig) {
-    config.service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
+    config
+        .service(at("/v1/detect", "POST").route(web::post().to(v1::detect::detect)))
+        .service(at("/v1/detections/{id}", "GET, HEAD").route(get(v1::detect::detection)))
+        .service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
 }
 
 /// A path that tells those who use another method which ones it takes.

@@ -18,6 +18,12 @@ const TABLE: &[(&str, Scope)] = &[
     ("/preview/{id}", Scope::Assets),
     ("/check-user-credits", Scope::Credits),
     ("/organizations/{id}/usage", Scope::Usage),
+    ("/v1/detect", Scope::Detect),
+    ("/v1/detect/batch", Scope::Detect),
+    ("/v1/detect/async", Scope::Detect),
+    ("/v1/detections/{id}", Scope::Query),
+    ("/v1/jobs/{id}", Scope::Query),
+    ("/v1/usage", Scope::Usage),
 ];
 
 /// Whether the key opens this request's route.

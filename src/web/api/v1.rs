@@ -4,6 +4,9 @@
 //! before a handler was reached, into the dialect's body.
 
 pub(crate) mod bearer;
+pub(crate) mod detect;
 pub(crate) mod edge;
 pub(crate) mod errors;
+pub(crate) mod given;
 pub(crate) mod health;
+pub(crate) mod sample;
