@@ -59,7 +59,7 @@ pub struct App {
     road: Road,
     billing: Billing,
     signer: Signer,
-    pipeline: Option<Pipeline>,
+    worker: Option<worker::Worker>,
     server: Option<touchstone_web::Bound>,
     address: Option<SocketAddr>,
     roles: BTreeSet<Role>,
@@ -90,6 +90,13 @@ impl App {
         let fetcher = Fetcher::open(&config.fetch, &settings.known_hosts).context("foreign URLs cannot be fetched")?;
         let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, settings).with_words(words(&config, &roles)?);
         let road = road.with_lab(Lab::open(&config.pipeline)?);
+        let worker = pipeline
+            .clone()
+            .map(|pipeline| worker::Worker::new(store.clone(), road.clone(), pipeline, &config.jobs, config.pipeline.inference.queue));
+        let road = match &worker {
+            Some(worker) => road.with_bench(Arc::new(worker.clone())),
+            None => road,
+        };
         let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
         let (model, card) = (model_facts(pipeline.as_ref()), card(&config.pipeline));
         let server = listener
@@ -97,7 +104,7 @@ impl App {
             .transpose()?;
         // Last: a key that is shown once must not be made by a start that then fails.
         let demo = first_start(&store, &config.http.try_it_organization).await?;
-        Ok(Self { store, road, billing, signer, pipeline, server, address, roles, config, demo })
+        Ok(Self { store, road, billing, signer, worker, server, address, roles, config, demo })
     }
 
     /// Where the server listens; `None` for a node without the API.
@@ -128,14 +135,7 @@ impl App {
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut parts = tokio::task::JoinSet::new();
         parts.spawn(refresh_link_keys(self.store.clone(), self.signer.clone(), stop.clone()));
-        if let Some(pipeline) = self.pipeline.filter(|_| self.roles.contains(&Role::Worker)) {
-            let worker = worker::Worker::new(
-                self.store.clone(),
-                self.road.clone(),
-                pipeline,
-                &self.config.jobs,
-                self.config.pipeline.inference.queue,
-            );
+        if let Some(worker) = self.worker {
             parts.spawn(worker.run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {

@@ -6,14 +6,15 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::sync::Semaphore;
+use futures::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use touchstone_core::{
     job::{Job, back_off},
     time::Timestamp,
 };
 use touchstone_moderation::{
-    Road,
+    Bench, Road,
     judge::{JudgeDocument, Ran},
     settings::Jobs,
 };
@@ -53,6 +54,8 @@ pub struct Worker {
     lease: Duration,
     /// The queues it serves; `None`: every queue.
     queues: Option<Arc<[String]>>,
+    /// Jobs in hand: claimed ones, and those that requests run here.
+    running: TaskTracker,
 }
 
 impl Worker {
@@ -72,6 +75,7 @@ impl Worker {
             at_once: u32::try_from(at_once).unwrap_or(u32::MAX),
             lease: Duration::from_secs(jobs.lease_seconds),
             queues: jobs.served().map(Arc::from),
+            running: TaskTracker::new(),
         }
     }
 
@@ -80,21 +84,20 @@ impl Worker {
     /// # Errors
     /// Never by itself: a database that fails is waited for.
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let running = TaskTracker::new();
         while !stop.is_cancelled() {
-            if let Err(error) = self.round(&running, &stop).await {
+            if let Err(error) = self.round(&stop).await {
                 tracing::error!(error = format!("{error:#}"), "jobs could not be claimed; trying again");
                 stop.run_until_cancelled(tokio::time::sleep(TROUBLE)).await;
             }
         }
-        running.close();
-        running.wait().await;
+        self.running.close();
+        self.running.wait().await;
         self.road.finish().await;
         Ok(())
     }
 
     /// Waits for a free place, fills every free place with a job, or waits until there may be one.
-    async fn round(&self, running: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn round(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let Some(free) = stop.run_until_cancelled(self.permits.acquire()).await else { return Ok(()) };
         drop(free?);
         // Only the waits may be cut off: a claim that is cut off while it commits would strand its jobs for a whole lease.
@@ -109,7 +112,7 @@ impl Worker {
         for claim in claims {
             let permit = self.permits.clone().acquire_owned().await?;
             let worker = self.clone();
-            running.spawn(async move {
+            self.running.spawn(async move {
                 worker.run(&claim).await;
                 drop(permit);
             });
@@ -186,6 +189,34 @@ impl Worker {
             JudgeDocument::NAME => parse::<JudgeDocument>(claim)?.give_up(&self.road, &claim.lease, &reason).await.map(drop),
             _ => Ok(self.store.give_up(&claim.lease, None, "", &reason).await.map(drop)?),
         }
+    }
+}
+
+impl Bench for Worker {
+    fn places(&self) -> usize {
+        self.at_once as usize
+    }
+
+    fn permit(&self, within: Duration) -> BoxFuture<'_, Option<OwnedSemaphorePermit>> {
+        Box::pin(async move {
+            let permit = tokio::time::timeout(within, self.permits.clone().acquire_owned()).await;
+            permit.ok().and_then(Result::ok)
+        })
+    }
+
+    fn lease(&self) -> (String, Duration) {
+        (self.name.to_string(), self.lease)
+    }
+
+    /// In a task of its own: a request that ends early ends no job.
+    fn run(&self, job: ClaimedJob) -> BoxFuture<'_, ()> {
+        let worker = self.clone();
+        let running = self.running.spawn(async move { worker.run(&job).await });
+        Box::pin(async move {
+            if let Err(died) = running.await {
+                tracing::error!(%died, "a job that a request waited for ended without its end");
+            }
+        })
     }
 }
 

@@ -44,7 +44,7 @@ pub fn verify_receipt(args: &VerifyReceiptArgs) -> anyhow::Result<u8> {
 }
 
 fn told(verified: &Verified, image: Option<&[u8]>) -> (Value, bool) {
-    let same = image.map(|image| format!("{:x}", Sha256::digest(image)) == verified.receipt.image.sha256);
+    let same = image.map(|image| hex::encode(Sha256::digest(image)) == verified.receipt.image.sha256);
     let valid = same != Some(false);
     let answer = json!({
         "valid": valid,

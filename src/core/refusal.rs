@@ -181,11 +181,6 @@ pub enum Refusal {
     NoSuchDocument,
     /// The document has no verdict that a receipt could be of.
     NoReceipt,
-    /// The file is no picture that can be read.
-    Undecodable {
-        /// Why, in one sentence.
-        reason: String,
-    },
     /// The caller's organisation does not own it.
     NotYours,
     /// A link's signature is wrong or it has expired.
@@ -314,7 +309,6 @@ impl Refusal {
             Self::Busy { .. } | Self::Draining { .. } | Self::NotYet { .. } => "Service temporarily unavailable".into(),
             Self::NoSuchDocument => "Document not found".into(),
             Self::NoReceipt => "Receipt not found".into(),
-            Self::Undecodable { .. } => "Image cannot be read".into(),
             Self::NotYours | Self::NotYourOrganization => "Access denied".into(),
             Self::BadLink => "Invalid or expired link".into(),
             Self::Removed => "Asset removed".into(),
@@ -410,7 +404,6 @@ impl Refusal {
             Self::Draining { retry_after } => format!("This server is restarting. Try again in {} s.", retry_after.as_secs().max(1)),
             Self::NoSuchDocument => "No document has this id. Ids come from POST /detect, /detect-url and /bulk-upload.".into(),
             Self::NoReceipt => "A receipt is of a verdict: this one is not there yet, or the image could not be judged.".into(),
-            Self::Undecodable { reason } => reason.clone(),
             Self::NotYours => "The document belongs to another organisation.".into(),
             Self::BadLink => "Links live for minutes. POST /query gives fresh ones, in an organisation with secure assets only with its key; or POST here with that key.".into(),
             Self::Removed => "It was deleted when its time was over. Submit the image again.".into(),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{sync::Semaphore, time::timeout};
-use touchstone_core::refusal::Refusal;
+use touchstone_core::{organization::Caller, refusal::Refusal};
 use touchstone_pipeline::{
     Lab,
     decoder::Undecoded,
@@ -15,6 +15,7 @@ use touchstone_pipeline::{
 };
 
 use crate::{
+    detect::Sent,
     road::Road,
     trouble::{RETRY_AFTER, Trouble, internal},
 };
@@ -42,17 +43,17 @@ impl Road {
     /// A picture's forensics, in figures and in maps.
     ///
     /// # Errors
-    /// [`Refusal::Undecodable`], [`Refusal::Busy`] when no place becomes free, [`Refusal::Internal`].
-    pub async fn examine(&self, bytes: Bytes) -> Result<(Report, Maps), Refusal> {
-        self.in_lab(move |lab| lab.examine(bytes)).await
+    /// What is wrong with the image, [`Refusal::Busy`] when no place becomes free, [`Refusal::Internal`].
+    pub async fn examine(&self, caller: &Caller, sent: Sent) -> Result<(Report, Maps), Refusal> {
+        self.look(caller, sent, Lab::examine).await
     }
 
     /// A picture's Content Credentials.
     ///
     /// # Errors
     /// As [`Road::examine`].
-    pub async fn verify_credentials(&self, bytes: Bytes) -> Result<Credentials, Refusal> {
-        self.in_lab(move |lab| lab.verify(bytes)).await
+    pub async fn verify_credentials(&self, caller: &Caller, sent: Sent) -> Result<Credentials, Refusal> {
+        self.look(caller, sent, Lab::verify).await
     }
 
     /// The trust list that is installed here.
@@ -61,12 +62,35 @@ impl Road {
         self.lab().and_then(|places| places.lab.trust_list())
     }
 
-    async fn in_lab<T: Send + 'static>(&self, work: impl FnOnce(&Lab) -> Result<T, Undecoded> + Send + 'static) -> Result<T, Refusal> {
+    async fn look<T>(&self, caller: &Caller, sent: Sent, work: fn(&Lab, Bytes) -> Result<T, Undecoded>) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+    {
+        match sent {
+            Sent::Bytes(bytes) => {
+                self.believed(&bytes)?;
+                self.in_lab(bytes, work).await
+            }
+            Sent::Url(url) => {
+                let url = self.foreign(&url)?;
+                // Held until the end: it bounds what lies in memory.
+                let _place = self.fetch_place(caller).await?;
+                let (bytes, _) = self.fetched_by_v1(url).await?;
+                // What a URL answered is told in one wording, whatever was wrong with it.
+                self.in_lab(bytes, work).await.map_err(|refusal| match refusal {
+                    Refusal::Undecodable { .. } => self.unfetchable(),
+                    other => other,
+                })
+            }
+        }
+    }
+
+    async fn in_lab<T: Send + 'static>(&self, bytes: Bytes, work: fn(&Lab, Bytes) -> Result<T, Undecoded>) -> Result<T, Refusal> {
         let Places { lab, free } = self.lab().ok_or_else(|| internal(&NoLab))?.clone();
-        let wait = Duration::from_secs(self.settings().v1.place_seconds);
+        let wait = Duration::from_secs(self.v1().place_seconds);
         let place = timeout(wait, free.acquire_owned()).await.map_err(|_| Refusal::Busy { retry_after: RETRY_AFTER })?.trouble()?;
         let done = tokio::task::spawn_blocking(move || {
-            let done = work(&lab);
+            let done = work(&lab, bytes);
             drop(place);
             done
         });

@@ -5,6 +5,8 @@
 
 pub mod archive;
 mod batches;
+mod bench;
+mod detect;
 mod documents;
 mod draw;
 mod fetched;
@@ -26,12 +28,15 @@ mod upload;
 mod words;
 
 pub use batches::Batched;
+pub use bench::Bench;
+pub use detect::{Detected, Sent};
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_pipeline::{forensics, stages::provenance::Credentials, trust_list::TrustListFacts};
 pub use touchstone_store::{
     AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Settlement,
+    Turn,
 };
 pub use upload::{Presigned, UploadQuery};
 pub use words::Words;

@@ -58,7 +58,20 @@ async fn next(payload: &mut Payload, pace: Pace, deadline: Instant) -> Option<Re
 ///
 /// # Errors
 /// [`Failure::BodyTooLarge`], [`Failure::BodyTooSlow`], or 422 when it breaks off.
-pub(crate) async fn whole(mut payload: Payload, most: usize, pace: Pace) -> Result<Bytes, Failure> {
+pub(crate) async fn whole(payload: Payload, most: usize, pace: Pace) -> Result<Bytes, Failure> {
+    gather(payload, most, pace, |_| Ok(())).await
+}
+
+/// The same; `grows` is told of every piece's size before it is kept, and may refuse it.
+///
+/// # Errors
+/// As [`whole`], and what `grows` says.
+pub(crate) async fn gather(
+    mut payload: Payload,
+    most: usize,
+    pace: Pace,
+    mut grows: impl FnMut(usize) -> Result<(), Failure>,
+) -> Result<Bytes, Failure> {
     let deadline = Instant::now() + pace.whole;
     let mut bytes = BytesMut::new();
     while let Some(piece) = next(&mut payload, pace, deadline).await {
@@ -69,6 +82,7 @@ pub(crate) async fn whole(mut payload: Payload, most: usize, pace: Pace) -> Resu
         if bytes.len() + piece.len() > most {
             return Err(Failure::BodyTooLarge(most));
         }
+        grows(piece.len())?;
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes.freeze())

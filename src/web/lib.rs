@@ -30,6 +30,7 @@ mod scopes;
 mod server;
 mod settings;
 mod site;
+mod waiting;
 
 pub use console::model::{Card, CardFacts};
 pub use openapi::openapi_json;

@@ -51,6 +51,8 @@ use crate::{
         health::health,
         health::metrics,
         help::help,
+        v1::detect::detect,
+        v1::detect::detection,
         v1::health::health,
         v1::model::model,
         v1::receipts::receipt,
@@ -191,6 +193,10 @@ group!(
     V1Judging:
         ("402", V1ErrorBody, "The credits do not cover it"),
         ("422", V1ErrorBody, "The URL did not return a valid image"),
+);
+group!(
+    /// The operation fetches.
+    V1Fetched: ("422", V1ErrorBody, "The URL did not return a valid image")
 );
 group!(
     /// The operation is about something that may not be there.

@@ -54,12 +54,14 @@ pub(crate) fn table(config: &mut ServiceConfig) {
 /// The part of the table under `/v1`: there everything, also what goes wrong, is told in that dialect.
 fn v1_table(config: &mut ServiceConfig) {
     config
-        .service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)))
         .service(at("/v1/model", "GET, HEAD").route(get(v1::model::model)))
         .service(at("/v1/receipts/keys", "GET, HEAD").route(get(v1::receipts::keys)))
         .service(at("/v1/detections/{id}/receipt", "GET, HEAD").route(get(v1::receipts::receipt)))
         .service(at("/v1/forensics", "POST").route(web::post().to(v1::forensics::forensics)))
-        .service(at("/v1/c2pa/verify", "POST").route(web::post().to(v1::c2pa::verify)));
+        .service(at("/v1/c2pa/verify", "POST").route(web::post().to(v1::c2pa::verify)))
+        .service(at("/v1/detect", "POST").route(web::post().to(v1::detect::detect)))
+        .service(at("/v1/detections/{id}", "GET, HEAD").route(get(v1::detect::detection)))
+        .service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
 }
 
 /// A path that tells those who use another method which ones it takes.

@@ -21,6 +21,12 @@ const TABLE: &[(&str, Scope)] = &[
     ("/v1/forensics", Scope::Detect),
     ("/v1/c2pa/verify", Scope::Detect),
     ("/v1/detections/{id}/receipt", Scope::Query),
+    ("/v1/detect", Scope::Detect),
+    ("/v1/detect/batch", Scope::Detect),
+    ("/v1/detect/async", Scope::Detect),
+    ("/v1/detections/{id}", Scope::Query),
+    ("/v1/jobs/{id}", Scope::Query),
+    ("/v1/usage", Scope::Usage),
 ];
 
 /// Whether the key opens this request's route.

@@ -32,7 +32,7 @@ use crate::{
     console::model::Card,
     errors::Failure,
     extract::client,
-    limit::{Limits, Passed, asker},
+    limit::{self, Limits, Passed, asker},
     proxies::{NoNetwork, Proxies},
     scopes,
     settings::{Settings, TryIt},
@@ -75,6 +75,8 @@ pub(crate) struct Site {
     /// The public can reach this listener.
     public: bool,
     uploads: Arc<Semaphore>,
+    /// Bytes of images on their way into memory.
+    memory: Arc<Semaphore>,
     waits: Arc<Semaphore>,
     draining: AtomicBool,
     metrics: Option<PrometheusHandle>,
@@ -103,6 +105,7 @@ impl Site {
             card,
             public,
             uploads: Arc::new(Semaphore::new(settings.concurrent_uploads)),
+            memory: Arc::new(Semaphore::new(road.v1().max_memory as usize)),
             waits: Arc::new(Semaphore::new(settings.concurrent_waits)),
             draining: AtomicBool::new(false),
             metrics,
@@ -205,7 +208,12 @@ impl Site {
     /// When the nodes' shared limit cannot be asked: nobody passes uncounted.
     pub(crate) async fn project_limit(&self, caller: &Caller) -> Result<Passed, Failure> {
         let project = caller.project.unwrap_or(ProjectId::default_of(caller.organization.id));
-        Ok(self.limits.project(caller.organization.plan).stand(&project))
+        let plan = caller.organization.plan;
+        let shared = self.road(move |road| async move { road.take_turn(project, plan).await }).await?;
+        Ok(match shared {
+            Some((turn, terms)) => limit::shared(turn, terms.per_second),
+            None => self.limits.project(plan).stand(&project),
+        })
     }
 
     /// Where people read how the service is.
@@ -223,6 +231,11 @@ impl Site {
     pub(crate) fn upload_place(&self) -> Result<OwnedSemaphorePermit, Failure> {
         let place = Arc::clone(&self.uploads).try_acquire_owned();
         place.map_err(|_| Refusal::Busy { retry_after: NO_PLACE }.into())
+    }
+
+    /// What an image on its way in takes of the memory of all; nothing yet.
+    pub(crate) fn image_memory(&self) -> Memory {
+        Memory { all: Arc::clone(&self.memory), taken: None }
     }
 
     /// A place to wait for a verdict, kept until the permit is dropped; `None` when all are taken.
@@ -259,6 +272,28 @@ impl Site {
     /// What new requests are told while the server is on its way out.
     pub(crate) fn draining(&self) -> Option<Refusal> {
         self.draining.load(Ordering::Relaxed).then_some(Refusal::Draining { retry_after: RESTART })
+    }
+}
+
+/// A part of the memory that images on their way in share, given back when dropped.
+pub(crate) struct Memory {
+    all: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Memory {
+    /// Takes so many bytes more.
+    ///
+    /// # Errors
+    /// 503 when there are not as many left.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Failure> {
+        let more = u32::try_from(bytes).ok().and_then(|bytes| Arc::clone(&self.all).try_acquire_many_owned(bytes).ok());
+        let more = more.ok_or(Refusal::Busy { retry_after: NO_PLACE })?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
+        }
+        Ok(())
     }
 }
 

@@ -4,8 +4,13 @@
 //! before a handler was reached, into the dialect's body.
 
 pub(crate) mod bearer;
+pub(crate) mod c2pa;
+pub(crate) mod detect;
 pub(crate) mod edge;
 pub(crate) mod errors;
+pub(crate) mod forensics;
+pub(crate) mod given;
 pub(crate) mod health;
 pub(crate) mod model;
 pub(crate) mod receipts;
+pub(crate) mod sample;

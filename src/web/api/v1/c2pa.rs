@@ -10,10 +10,15 @@ use serde::Serialize;
 use touchstone_moderation::Credentials;
 use utoipa::ToSchema;
 
-use super::{errors::V1Failure, look};
+use super::{
+    bearer,
+    detect::millis,
+    errors::V1Failure,
+    sample::{self, Sample, V1Image},
+};
 use crate::{
     extract::TakesJson,
-    openapi::{V1Bodied, V1Everywhere, V1Fetching, V1Keyed},
+    openapi::{V1Bodied, V1Everywhere, V1Fetched, V1Keyed},
     request_id::RequestId,
     site::Site,
 };
@@ -26,7 +31,7 @@ pub(crate) struct V1Credentials {
     /// As in the header `X-Request-Id`.
     #[schema(example = "req_01KAKX1P2Q0Z8S4T9V7W6Y5X3R")]
     request_id: String,
-    /// Milliseconds from the request's arrival to this answer.
+    /// Milliseconds that this answer took.
     #[schema(example = 24)]
     latency_ms: u64,
 }
@@ -42,16 +47,10 @@ pub(crate) struct V1Credentials {
     tag = "v1",
     operation_id = "v1C2paVerify",
     security(("bearer" = [])),
-    request_body(
-        content(
-            (look::V1Look = "application/json"),
-            (look::V1LookForm = "multipart/form-data"),
-        ),
-        description = "One image."
-    ),
+    request_body(content((V1Image = "application/json"))),
     responses(
         (status = 200, description = "What was verified", body = V1Credentials, content_type = "application/json"),
-        V1Bodied, V1Fetching, V1Keyed, V1Everywhere,
+        V1Bodied, V1Fetched, V1Keyed, V1Everywhere,
     )
 )]
 pub(crate) async fn verify(
@@ -61,7 +60,10 @@ pub(crate) async fn verify(
     _: TakesJson,
     payload: Payload,
 ) -> Result<Json<V1Credentials>, V1Failure> {
-    let arrived = Instant::now();
-    let credentials = look::at(&site, &request, payload, |road, bytes| async move { road.verify_credentials(bytes).await }).await?;
-    Ok(Json(V1Credentials { credentials, request_id: id.0, latency_ms: look::since(arrived) }))
+    let begun = Instant::now();
+    let caller = bearer::caller(&site, &request).await?;
+    let Sample { sent, param, .. } = sample::read(&site, &request, payload).await?;
+    let looked = site.road(|road| async move { road.verify_credentials(&caller, sent).await }).await;
+    let credentials = looked.map_err(|failure| V1Failure::from(failure).about_image(&param))?;
+    Ok(Json(V1Credentials { credentials, request_id: id.0, latency_ms: millis(begun) }))
 }

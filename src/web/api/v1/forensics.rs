@@ -11,10 +11,15 @@ use serde::Serialize;
 use touchstone_moderation::forensics::{Map, Maps, Report};
 use utoipa::ToSchema;
 
-use super::{errors::V1Failure, look};
+use super::{
+    bearer,
+    detect::millis,
+    errors::V1Failure,
+    sample::{self, Sample, V1Image},
+};
 use crate::{
     extract::TakesJson,
-    openapi::{V1Bodied, V1Everywhere, V1Fetching, V1Keyed},
+    openapi::{V1Bodied, V1Everywhere, V1Fetched, V1Keyed},
     request_id::RequestId,
     site::Site,
 };
@@ -29,7 +34,7 @@ pub(crate) struct V1Forensics {
     /// As in the header `X-Request-Id`.
     #[schema(example = "req_01KAKX1P2Q0Z8S4T9V7W6Y5X3R")]
     request_id: String,
-    /// Milliseconds from the request's arrival to this answer.
+    /// Milliseconds that this answer took.
     #[schema(example = 240)]
     latency_ms: u64,
 }
@@ -94,16 +99,10 @@ impl From<Maps> for V1Maps {
     tag = "v1",
     operation_id = "v1Forensics",
     security(("bearer" = [])),
-    request_body(
-        content(
-            (look::V1Look = "application/json"),
-            (look::V1LookForm = "multipart/form-data"),
-        ),
-        description = "One image."
-    ),
+    request_body(content((V1Image = "application/json"))),
     responses(
         (status = 200, description = "What was measured", body = V1Forensics, content_type = "application/json"),
-        V1Bodied, V1Fetching, V1Keyed, V1Everywhere,
+        V1Bodied, V1Fetched, V1Keyed, V1Everywhere,
     )
 )]
 pub(crate) async fn forensics(
@@ -113,7 +112,10 @@ pub(crate) async fn forensics(
     _: TakesJson,
     payload: Payload,
 ) -> Result<Json<V1Forensics>, V1Failure> {
-    let arrived = Instant::now();
-    let (report, maps) = look::at(&site, &request, payload, |road, bytes| async move { road.examine(bytes).await }).await?;
-    Ok(Json(V1Forensics { report, maps: maps.into(), request_id: id.0, latency_ms: look::since(arrived) }))
+    let begun = Instant::now();
+    let caller = bearer::caller(&site, &request).await?;
+    let Sample { sent, param, .. } = sample::read(&site, &request, payload).await?;
+    let looked = site.road(|road| async move { road.examine(&caller, sent).await }).await;
+    let (report, maps) = looked.map_err(|failure| V1Failure::from(failure).about_image(&param))?;
+    Ok(Json(V1Forensics { report, maps: maps.into(), request_id: id.0, latency_ms: millis(begun) }))
 }

@@ -6,14 +6,12 @@ use actix_web::{
 };
 use serde::Serialize;
 use touchstone_core::{
-    ids::DocumentId,
     receipt::{PublicKey, Signed},
     refusal::Refusal,
 };
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use super::{bearer, errors::V1Failure};
+use super::{bearer, detect::own, errors::V1Failure};
 use crate::{
     extract::TakesJson,
     openapi::{V1Everywhere, V1Keyed, V1NotFound},
@@ -83,7 +81,7 @@ impl From<PublicKey> for V1ReceiptKey {
     tag = "v1",
     operation_id = "v1Receipt",
     security(("bearer" = [])),
-    params(("id" = Uuid, Path, description = "The detection's `id`.")),
+    params(("id" = uuid::Uuid, Path, description = "The detection's `id`.")),
     responses(
         (status = 200, description = "The receipt", body = V1Receipt, content_type = "application/json"),
         V1Keyed, V1NotFound, V1Everywhere,
@@ -97,13 +95,8 @@ pub(crate) async fn receipt(
     _: TakesJson,
 ) -> Result<Json<V1Receipt>, V1Failure> {
     let caller = bearer::caller(&site, &request).await?;
-    // An id of no form is as unknown as any other.
-    let document = Uuid::parse_str(&path).map_err(|_| Refusal::NoSuchDocument)?;
-    let organization = caller.organization.id;
-    let signed = site.road(move |road| async move {
-        let document = road.document(DocumentId(document)).await?.filter(|document| document.organization.id == organization);
-        road.receipt(&document.ok_or(Refusal::NoSuchDocument)?).await
-    });
+    let document = own(&site, &caller, &path).await?.ok_or(Refusal::NoSuchDocument)?;
+    let signed = site.road(|road| async move { road.receipt(&document).await });
     let Signed { payload, protected, signature } = signed.await?;
     Ok(Json(V1Receipt { payload, protected, signature, request_id: id.0 }))
 }
