@@ -31,6 +31,13 @@ impl Timestamp {
         i64::from(moment.year()) * 12 + i64::from(moment.month0())
     }
 
+    /// As RFC 3339 writes it, to the millisecond.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let moment = chrono::DateTime::from_timestamp_millis(self.0).unwrap_or_default();
+        moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    }
+
     /// Whole seconds since the Unix epoch.
     #[must_use]
     pub const fn seconds(self) -> i64 {
@@ -57,6 +64,11 @@ impl std::ops::Sub<Duration> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_written_in_utc() {
+        assert_eq!(Timestamp(1_796_083_200_007).rfc3339(), "2026-12-01T00:00:00.007Z");
+    }
 
     // B2: 00:00 UTC on the 1st.
     #[test]

@@ -9,6 +9,7 @@ mod bench;
 mod detect;
 mod documents;
 mod draw;
+pub mod fetch_image;
 mod fetched;
 mod ingest;
 pub mod judge;
@@ -19,10 +20,12 @@ mod ranges;
 pub mod report;
 mod retention;
 mod road;
+pub mod sets;
 pub mod settings;
 mod trouble;
 mod try_it;
 mod upload;
+mod usage;
 mod words;
 
 pub use batches::Batched;
@@ -32,8 +35,9 @@ pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Settlement,
-    Turn,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Origin,
+    SetRecord, Settlement, Turn,
 };
 pub use upload::{Presigned, UploadQuery};
+pub use usage::Usage;
 pub use words::Words;

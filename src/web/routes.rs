@@ -54,6 +54,10 @@ pub(crate) fn table(config: &mut ServiceConfig) {
 fn v1_table(config: &mut ServiceConfig) {
     config
         .service(at("/v1/detect", "POST").route(web::post().to(v1::detect::detect)))
+        .service(at("/v1/detect/batch", "POST").route(web::post().to(v1::batch::batch)))
+        .service(at("/v1/detect/async", "POST").route(web::post().to(v1::batch::in_background)))
+        .service(at("/v1/jobs/{id}", "GET, HEAD").route(get(v1::jobs::job)))
+        .service(at("/v1/usage", "GET, HEAD").route(get(v1::usage::usage)))
         .service(at("/v1/detections/{id}", "GET, HEAD").route(get(v1::detect::detection)))
         .service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
 }
