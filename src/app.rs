@@ -23,7 +23,11 @@ use touchstone_pipeline::{Lab, OpenError, Pipeline, model::ModelCard, settings::
 use touchstone_store::{LINK_KEYS, NewOrganization, Store};
 use touchstone_web::{Card, CardFacts, ModelFacts};
 
-use crate::{config::Config, cron, worker};
+use crate::{
+    config::Config,
+    cron,
+    worker::{self, Worker},
+};
 
 /// What this node does. By default everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -59,11 +63,11 @@ pub struct App {
     road: Road,
     billing: Billing,
     signer: Signer,
-    worker: Option<worker::Worker>,
+    /// What runs jobs here: one that judges, and one that fetches.
+    workers: Vec<Worker>,
     server: Option<touchstone_web::Bound>,
     address: Option<SocketAddr>,
     roles: BTreeSet<Role>,
-    config: Config,
     /// Made by this start, if the database was empty.
     pub demo: Option<Demo>,
 }
@@ -90,13 +94,15 @@ impl App {
         let fetcher = Fetcher::open(&config.fetch, &settings.known_hosts).context("foreign URLs cannot be fetched")?;
         let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, settings).with_words(words(&config, &roles)?);
         let road = road.with_lab(Lab::open(&config.pipeline)?);
-        let worker = pipeline
+        let judges = pipeline
             .clone()
-            .map(|pipeline| worker::Worker::new(store.clone(), road.clone(), pipeline, &config.jobs, config.pipeline.inference.queue));
-        let road = match &worker {
+            .map(|pipeline| Worker::judging(store.clone(), road.clone(), pipeline, &config.jobs, config.pipeline.inference.queue));
+        let fetches = judges.is_some().then(|| Worker::fetching(store.clone(), road.clone(), &config.jobs, config.v1.concurrent_fetches));
+        let road = match &judges {
             Some(worker) => road.with_bench(Arc::new(worker.clone())),
             None => road,
         };
+        let workers = judges.into_iter().chain(fetches).collect();
         let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
         let (model, card) = (model_facts(pipeline.as_ref()), card(&config.pipeline));
         let server = listener
@@ -104,7 +110,7 @@ impl App {
             .transpose()?;
         // Last: a key that is shown once must not be made by a start that then fails.
         let demo = first_start(&store, &config.http.try_it_organization).await?;
-        Ok(Self { store, road, billing, signer, worker, server, address, roles, config, demo })
+        Ok(Self { store, road, billing, signer, workers, server, address, roles, demo })
     }
 
     /// Where the server listens; `None` for a node without the API.
@@ -135,7 +141,7 @@ impl App {
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut parts = tokio::task::JoinSet::new();
         parts.spawn(refresh_link_keys(self.store.clone(), self.signer.clone(), stop.clone()));
-        if let Some(worker) = self.worker {
+        for worker in self.workers {
             parts.spawn(worker.run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {

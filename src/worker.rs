@@ -15,19 +15,36 @@ use touchstone_core::{
 };
 use touchstone_moderation::{
     Bench, Road,
+    fetch_image::FetchImage,
     judge::{JudgeDocument, Ran},
     settings::Jobs,
 };
 use touchstone_pipeline::Pipeline;
 use touchstone_store::{Claim, ClaimedJob, Store};
 
-/// THE list: every job this node can run.
-const NAMES: &[&str] = &[JudgeDocument::NAME];
+/// THE list: every job this node can run, and what runs it.
+#[derive(Clone)]
+enum Trade {
+    /// [`JudgeDocument`], with the model.
+    Judge(Pipeline),
+    /// [`FetchImage`]: it waits for other people's servers, so it takes nobody's place who judges.
+    Fetch,
+}
+
+impl Trade {
+    const fn names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Judge(_) => &[JudgeDocument::NAME],
+            Self::Fetch => &[FetchImage::NAME],
+        }
+    }
+}
 
 /// How often a job of this name is tried.
 fn attempts(name: &str) -> i32 {
     match name {
         JudgeDocument::NAME => JudgeDocument::ATTEMPTS,
+        FetchImage::NAME => FetchImage::ATTEMPTS,
         _ => 1,
     }
 }
@@ -46,7 +63,7 @@ const TROUBLE: Duration = Duration::from_secs(2);
 pub struct Worker {
     store: Store,
     road: Road,
-    pipeline: Pipeline,
+    trade: Trade,
     /// This process among the claimers: fresh at each start.
     name: Arc<str>,
     permits: Arc<Semaphore>,
@@ -59,17 +76,27 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that shares this node's database, road and pipeline, whose inference queue holds `queue`.
+    /// One that judges, with a pipeline whose inference queue holds `queue`.
     #[must_use]
-    pub fn new(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs, queue: usize) -> Self {
+    pub fn judging(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs, queue: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let wanted = if jobs.concurrency == 0 { cores + 1 } else { jobs.concurrency };
         // More would only be turned away by the inference queue, and a job that was turned away counts as tried.
         let at_once = wanted.min(pipeline.threads() + queue);
+        Self::new(store, road, Trade::Judge(pipeline), jobs, at_once)
+    }
+
+    /// One that fetches, so many images at once.
+    #[must_use]
+    pub fn fetching(store: Store, road: Road, jobs: &Jobs, at_once: usize) -> Self {
+        Self::new(store, road, Trade::Fetch, jobs, at_once.max(1))
+    }
+
+    fn new(store: Store, road: Road, trade: Trade, jobs: &Jobs, at_once: usize) -> Self {
         Self {
             store,
             road,
-            pipeline,
+            trade,
             name: node_name().into(),
             permits: Arc::new(Semaphore::new(at_once)),
             at_once: u32::try_from(at_once).unwrap_or(u32::MAX),
@@ -103,10 +130,10 @@ impl Worker {
         // Only the waits may be cut off: a claim that is cut off while it commits would strand its jobs for a whole lease.
         let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
         let queues = self.queues.as_deref();
-        let wanted = Claim { worker: &self.name, names: NAMES, queues, limit: free, permits: self.at_once, lease: self.lease };
+        let wanted = Claim { worker: &self.name, names: self.trade.names(), queues, limit: free, permits: self.at_once, lease: self.lease };
         let claims = self.store.claim(wanted).await?;
         if claims.is_empty() {
-            stop.run_until_cancelled(self.store.wait_for_job(IDLE)).await;
+            stop.run_until_cancelled(self.wait()).await;
             return Ok(());
         }
         for claim in claims {
@@ -118,6 +145,14 @@ impl Worker {
             });
         }
         Ok(())
+    }
+
+    /// Until something of its trade was queued here, or may be due.
+    async fn wait(&self) {
+        match self.trade {
+            Trade::Judge(_) => self.store.wait_for_job(IDLE).await,
+            Trade::Fetch => self.store.wait_for_fetch(IDLE).await,
+        }
     }
 
     /// Runs one claimed job, keeps its lease, and records how it ended.
@@ -156,9 +191,10 @@ impl Worker {
     }
 
     async fn dispatch(&self, claim: &ClaimedJob) -> anyhow::Result<Ran> {
-        match claim.name.as_str() {
-            JudgeDocument::NAME => parse::<JudgeDocument>(claim)?.run(&self.road, &self.pipeline, &claim.lease).await,
-            other => anyhow::bail!("there is no job named {other}"),
+        match (claim.name.as_str(), &self.trade) {
+            (JudgeDocument::NAME, Trade::Judge(pipeline)) => parse::<JudgeDocument>(claim)?.run(&self.road, pipeline, &claim.lease).await,
+            (FetchImage::NAME, Trade::Fetch) => parse::<FetchImage>(claim)?.run(&self.road, &claim.lease).await,
+            (other, _) => anyhow::bail!("there is no job named {other} here"),
         }
     }
 
@@ -187,6 +223,11 @@ impl Worker {
         tracing::error!(job = %claim.lease.job.0, name = claim.name, attempt = claim.attempt, reason, "a job failed for good");
         match claim.name.as_str() {
             JudgeDocument::NAME => parse::<JudgeDocument>(claim)?.give_up(&self.road, &claim.lease, &reason).await.map(drop),
+            // Its document ends as one that could not be judged does.
+            FetchImage::NAME => {
+                let document = parse::<FetchImage>(claim)?.document;
+                JudgeDocument { document }.give_up(&self.road, &claim.lease, &reason).await.map(drop)
+            }
             _ => Ok(self.store.give_up(&claim.lease, None, "", &reason).await.map(drop)?),
         }
     }

@@ -31,11 +31,11 @@ impl Timestamp {
         i64::from(moment.year()) * 12 + i64::from(moment.month0())
     }
 
-    /// As RFC 3339 in UTC, to the second: `2026-11-21T23:50:00Z`. Empty for a moment that no calendar has.
+    /// As RFC 3339 writes it, to the millisecond.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        let moment = chrono::DateTime::from_timestamp_millis(self.0);
-        moment.map_or_else(String::new, |moment| moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+        let moment = chrono::DateTime::from_timestamp_millis(self.0).unwrap_or_default();
+        moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
     }
 
     /// Whole seconds since the Unix epoch.
@@ -64,6 +64,11 @@ impl std::ops::Sub<Duration> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_written_in_utc() {
+        assert_eq!(Timestamp(1_796_083_200_007).rfc3339(), "2026-12-01T00:00:00.007Z");
+    }
 
     // B2: 00:00 UTC on the 1st.
     #[test]

@@ -172,7 +172,7 @@ pub(crate) fn submission(caller: Caller, object_key: String, asked: Asked) -> Su
 }
 
 /// What is made for somebody who asked for this.
-fn options(asked: &Asked) -> Options {
+pub(crate) fn options(asked: &Asked) -> Options {
     let heatmap = asked.heatmap.then_some(HeatmapStyle { overlay: true, normalized: true });
     Options { preview: false, heatmap, analysis: false, profile: Profile::Generic }
 }

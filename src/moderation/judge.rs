@@ -245,12 +245,12 @@ async fn judge(pipeline: &Pipeline, bytes: Bytes, ask: Ask, measure: bool) -> an
     Ok(tokio::task::spawn_blocking(judge).await?)
 }
 
-async fn fail(road: &Road, lease: &Lease, record: &DocumentRecord, code: FailureCode, message: &str) -> anyhow::Result<Ran> {
+pub(crate) async fn fail(road: &Road, lease: &Lease, record: &DocumentRecord, code: FailureCode, message: &str) -> anyhow::Result<Ran> {
     metrics::counter!("touchstone_documents_total", "outcome" => "failed").increment(1);
     done(road.store().fail(lease, record.id, code, message).await?)
 }
 
-fn done(still_ours: bool) -> anyhow::Result<Ran> {
+pub(crate) fn done(still_ours: bool) -> anyhow::Result<Ran> {
     Ok(if still_ours { Ran::Done } else { Ran::Lost })
 }
 

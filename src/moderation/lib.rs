@@ -9,6 +9,7 @@ mod bench;
 mod detect;
 mod documents;
 mod draw;
+pub mod fetch_image;
 mod fetched;
 mod ingest;
 pub mod judge;
@@ -21,10 +22,12 @@ mod receipts;
 pub mod report;
 mod retention;
 mod road;
+pub mod sets;
 pub mod settings;
 mod trouble;
 mod try_it;
 mod upload;
+mod usage;
 mod words;
 
 pub use batches::Batched;
@@ -35,8 +38,9 @@ pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_pipeline::{forensics, stages::provenance::Credentials, trust_list::TrustListFacts};
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Settlement,
-    Turn,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Origin,
+    SetRecord, Settlement, Turn,
 };
 pub use upload::{Presigned, UploadQuery};
+pub use usage::Usage;
 pub use words::Words;

@@ -76,6 +76,11 @@ impl Store {
         tokio::time::timeout(at_most, self.wake.notified()).await.unwrap_or_default();
     }
 
+    /// The same for an image to fetch.
+    pub async fn wait_for_fetch(&self, at_most: Duration) {
+        tokio::time::timeout(at_most, self.fetches.notified()).await.unwrap_or_default();
+    }
+
     /// Changes the job that a lease is for; not, when the lease was lost.
     async fn change(&self, lease: &Lease, change: impl FnOnce(UpdateMany<Entity>) -> UpdateMany<Entity>) -> Result<bool, StoreError> {
         let write = self.write().await?;

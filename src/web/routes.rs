@@ -60,6 +60,10 @@ fn v1_table(config: &mut ServiceConfig) {
         .service(at("/v1/forensics", "POST").route(web::post().to(v1::forensics::forensics)))
         .service(at("/v1/c2pa/verify", "POST").route(web::post().to(v1::c2pa::verify)))
         .service(at("/v1/detect", "POST").route(web::post().to(v1::detect::detect)))
+        .service(at("/v1/detect/batch", "POST").route(web::post().to(v1::batch::batch)))
+        .service(at("/v1/detect/async", "POST").route(web::post().to(v1::batch::in_background)))
+        .service(at("/v1/jobs/{id}", "GET, HEAD").route(get(v1::jobs::job)))
+        .service(at("/v1/usage", "GET, HEAD").route(get(v1::usage::usage)))
         .service(at("/v1/detections/{id}", "GET, HEAD").route(get(v1::detect::detection)))
         .service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
 }

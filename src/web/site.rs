@@ -44,6 +44,9 @@ const RESTART: Duration = Duration::from_secs(5);
 /// When to come back for an upload that found no place.
 const NO_PLACE: Duration = Duration::from_secs(2);
 
+/// Bodies of batches that are looked through at once.
+const BATCHES: usize = 2;
+
 /// Which weights judge.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ModelFacts {
@@ -77,6 +80,7 @@ pub(crate) struct Site {
     uploads: Arc<Semaphore>,
     /// Bytes of images on their way into memory.
     memory: Arc<Semaphore>,
+    batches: Arc<Semaphore>,
     waits: Arc<Semaphore>,
     draining: AtomicBool,
     metrics: Option<PrometheusHandle>,
@@ -106,6 +110,7 @@ impl Site {
             public,
             uploads: Arc::new(Semaphore::new(settings.concurrent_uploads)),
             memory: Arc::new(Semaphore::new(road.v1().max_memory as usize)),
+            batches: Arc::new(Semaphore::new(BATCHES)),
             waits: Arc::new(Semaphore::new(settings.concurrent_waits)),
             draining: AtomicBool::new(false),
             metrics,
@@ -238,6 +243,12 @@ impl Site {
         Memory { all: Arc::clone(&self.memory), taken: None }
     }
 
+    /// A turn to look through the body of a batch, waited for: each holds an image in memory meanwhile.
+    pub(crate) async fn batch_turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.batches).acquire_owned().await.ok()
+    }
+
     /// A place to wait for a verdict, kept until the permit is dropped; `None` when all are taken.
     pub(crate) fn wait_place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.waits).try_acquire_owned().ok()
@@ -282,6 +293,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// A part of a memory of so many bytes that nobody else shares.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(bytes)), taken: None }
+    }
+
     /// Takes so many bytes more.
     ///
     /// # Errors

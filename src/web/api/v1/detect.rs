@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// When to ask again for a verdict that takes longer.
-const LATER: Duration = Duration::from_secs(5);
+pub(super) const LATER: Duration = Duration::from_secs(5);
 
 /// The image, and what to tell of it. Exactly one of `image_url` and `image_base64`; or a form with the file in `image`.
 #[derive(ToSchema)]
@@ -84,9 +84,10 @@ pub(crate) async fn detect(
 ) -> Result<Json<V1Detection>, V1Failure> {
     let begun = Instant::now();
     let caller = bearer::caller(&site, &request).await?;
-    let Sample { sent, param, asked } = sample::read(&site, &request, payload).await?;
+    let Sample { sent, param, asked, memory } = sample::read(&site, &request, payload).await?;
     let asked = Asked { request_id: id.0.clone(), ..asked };
     let detected = site.road(|road| async move { road.detect(caller, sent, asked).await }).await;
+    drop(memory);
     let document = match detected.map_err(|failure| V1Failure::from(failure).about_image(&param))? {
         Detected::Ended(document) => *document,
         Detected::Queued(id) => waited(&site, id).await?,

@@ -38,6 +38,12 @@ impl V1Failure {
         Self { param: Some(param.to_owned()), ..self }
     }
 
+    /// Whether it is no fault of what was sent: then trying again later may do.
+    pub(super) fn is_ours(&self) -> bool {
+        let status = told(&self.failure).status;
+        status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+    }
+
     /// The same failure; where it is about the image, about the parameter that it came in.
     pub(crate) fn about_image(self, param: &str) -> Self {
         let of_image = matches!(

@@ -36,6 +36,12 @@ impl<'a> Given<'a> {
         Ok(Self { fields: fields.into_iter().map(|(name, value)| (name, Field::Json(value))).collect(), at: String::new() })
     }
 
+    /// Fields that were read one by one.
+    pub(crate) fn read(fields: &'a HashMap<String, Box<RawValue>>) -> Self {
+        let fields = fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), Field::Json(&**value)));
+        Self { fields: fields.collect(), at: String::new() }
+    }
+
     /// The texts of a form.
     pub(crate) fn form(texts: HashMap<String, String>) -> Self {
         Self { fields: texts.into_iter().map(|(name, text)| (name.into(), Field::Text(text))).collect(), at: String::new() }

@@ -18,7 +18,7 @@ use super::{errors::V1Failure, given::Given};
 use crate::{
     body::{self, Pace},
     errors::Failure,
-    site::Site,
+    site::{Memory, Site},
 };
 
 /// The fields that an image may come in.
@@ -51,6 +51,8 @@ pub(crate) struct Sample {
     pub(crate) param: String,
     /// What else is asked.
     pub(crate) asked: Asked,
+    /// What the image takes of the memory of all; to be kept for as long as its bytes are.
+    pub(crate) memory: Memory,
 }
 
 /// Reads a request with one image.
@@ -63,38 +65,51 @@ pub(crate) async fn read(site: &Site, request: &HttpRequest, payload: Payload) -
     match kind(content_type)? {
         Kind::Json => {
             let most = most_image / 3 * 4 + BESIDES;
-            let body = whole(site, request, payload, most, |length| length / 4 * 3).await?;
-            let sample = of(&Given::json(&body)?, most_image);
-            sample
+            let (body, memory) = whole(site, request, payload, most, |length| length / 4 * 3).await?;
+            of(&Given::json(&body)?, most_image, memory)
         }
         Kind::Form => {
-            let body = whole(site, request, payload, most_image + BESIDES, |length| length).await?;
-            form(&body, content_type, most_image).await
+            let (body, memory) = whole(site, request, payload, most_image + BESIDES, |length| length).await?;
+            form(&body, content_type, most_image, memory).await
         }
     }
 }
 
 /// The image of a request's fields, and what is asked about it.
+fn of(given: &Given<'_>, most: u64, memory: Memory) -> Result<Sample, V1Failure> {
+    let asked = given.asked()?;
+    let (sent, param) = image(given, most)?;
+    let by_url = matches!(sent, Sent::Url(_));
+    Ok(Sample { sent, param, asked: Asked { by_url, ..asked }, memory })
+}
+
+/// The image of some fields, and the name of the one that it is in.
 ///
 /// # Errors
-/// 400 when there is not exactly one, or a field is wrong.
-pub(crate) fn of(given: &Given<'_>, most: u64) -> Result<Sample, V1Failure> {
-    let asked = given.asked()?;
+/// 400 when there is not exactly one, or it is wrong.
+pub(crate) fn image(given: &Given<'_>, most: u64) -> Result<(Sent, String), V1Failure> {
     match (given.text(URL)?, given.text(BASE64)?) {
-        (Some(url), None) => {
-            Ok(Sample { sent: Sent::Url(url.into_owned()), param: given.name(URL), asked: Asked { by_url: true, ..asked } })
-        }
-        (None, Some(text)) => {
-            let bytes = decoded(&text, most).map_err(|failure| match failure {
-                Undecoded::TooLarge(refusal) => V1Failure::from(refusal).about(&given.name(BASE64)),
-                Undecoded::NoBase64 => {
-                    given.wrong(BASE64, "It is no base64. Send the image's bytes in base64, with or without a data: prefix.")
-                }
-            })?;
-            Ok(Sample { sent: Sent::Bytes(bytes), param: given.name(BASE64), asked })
-        }
+        (Some(url), None) => Ok((Sent::Url(url.into_owned()), given.name(URL))),
+        (None, Some(text)) => match decoded(&text, most) {
+            Ok(bytes) => Ok((Sent::Bytes(bytes), given.name(BASE64))),
+            Err(Undecoded::TooLarge(refusal)) => Err(V1Failure::from(refusal).about(&given.name(BASE64))),
+            Err(Undecoded::NoBase64) => {
+                Err(given.wrong(BASE64, "It is no base64. Send the image's bytes in base64, with or without a data: prefix."))
+            }
+        },
         (Some(_), Some(_)) => Err(given.wrong(BASE64, "Send one image: image_url or image_base64, not both.")),
         (None, None) => Err(given.wrong(URL, "Send one image: image_url, image_base64, or a file in the form field image.")),
+    }
+}
+
+/// Refuses a body that is no JSON by its type.
+///
+/// # Errors
+/// 415.
+pub(crate) fn require_json(request: &HttpRequest) -> Result<(), V1Failure> {
+    match kind(header_text(request, header::CONTENT_TYPE)) {
+        Ok(Kind::Json) => Ok(()),
+        _ => Err(Failure::WrongMedia("application/json").into()),
     }
 }
 
@@ -120,7 +135,13 @@ fn header_text(request: &HttpRequest, name: header::HeaderName) -> &str {
 }
 
 /// A whole body, counted against the memory of all. One that announces more than it may have is told how large its image is.
-async fn whole(site: &Site, request: &HttpRequest, payload: Payload, most: u64, image_of: impl Fn(u64) -> u64) -> Result<Bytes, V1Failure> {
+async fn whole(
+    site: &Site,
+    request: &HttpRequest,
+    payload: Payload,
+    most: u64,
+    image_of: impl Fn(u64) -> u64,
+) -> Result<(Bytes, Memory), V1Failure> {
     let announced = header_text(request, header::CONTENT_LENGTH).parse::<u64>().unwrap_or_default();
     let most_image = site.pure_road().v1().max_image_bytes;
     if announced > most {
@@ -131,7 +152,7 @@ async fn whole(site: &Site, request: &HttpRequest, payload: Payload, most: u64, 
     match read.await {
         Err(Failure::BodyTooLarge(_)) => Err(Refusal::ImageTooLarge { most: most_image, got: None }.into()),
         Err(Failure::Invalid(_)) => Err(V1Failure::invalid("", "The body broke off.")),
-        read => Ok(read?),
+        read => Ok((read?, memory)),
     }
 }
 
@@ -156,7 +177,7 @@ fn decoded(text: &str, most: u64) -> Result<Bytes, Undecoded> {
 }
 
 /// A form: one file, and the other fields as texts.
-async fn form(body: &Bytes, content_type: &str, most: u64) -> Result<Sample, V1Failure> {
+async fn form(body: &Bytes, content_type: &str, most: u64, memory: Memory) -> Result<Sample, V1Failure> {
     let broken = |_| V1Failure::invalid("", "The body is no multipart form.");
     let boundary = multer::parse_boundary(content_type).map_err(broken)?;
     let all = futures::stream::once(std::future::ready(Ok::<_, Infallible>(body.clone())));
@@ -176,11 +197,11 @@ async fn form(body: &Bytes, content_type: &str, most: u64) -> Result<Sample, V1F
         }
     }
     let given = Given::form(texts);
-    let Some((param, bytes)) = file else { return of(&given, most) };
+    let Some((param, bytes)) = file else { return of(&given, most, memory) };
     if given.text(URL)?.is_some() || given.text(BASE64)?.is_some() {
         return Err(V1Failure::invalid(&param, "Send one image: a file, image_url or image_base64, not several."));
     }
-    Ok(Sample { sent: Sent::Bytes(bytes), param, asked: given.asked()? })
+    Ok(Sample { sent: Sent::Bytes(bytes), param, asked: given.asked()?, memory })
 }
 
 #[cfg(test)]
@@ -188,7 +209,7 @@ mod tests {
     use super::*;
 
     fn sample(body: &str) -> Result<Sample, String> {
-        of(&Given::json(body.as_bytes()).expect("an object"), 6).map_err(|failure| failure.to_string())
+        of(&Given::json(body.as_bytes()).expect("an object"), 6, Memory::of(0)).map_err(|failure| failure.to_string())
     }
 
     // V1
@@ -224,7 +245,7 @@ mod tests {
     async fn a_form_brings_a_file_and_says_the_rest_in_texts() {
         let part = |name: &str, value: &str| format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         let read = |parts: String| async move {
-            form(&Bytes::from(format!("{parts}--b--\r\n")), "multipart/form-data; boundary=b", 100)
+            form(&Bytes::from(format!("{parts}--b--\r\n")), "multipart/form-data; boundary=b", 100, Memory::of(0))
                 .await
                 .map_err(|failure| failure.to_string())
         };
@@ -233,7 +254,7 @@ mod tests {
         assert!(read(part("image", "x") + &part("file", "y")).await.is_err_and(|told| told.starts_with("body.file")));
         assert!(read(part("image", "x") + &part("image_url", "y")).await.is_err_and(|told| told.starts_with("body.image")));
         assert!(read(part("include_heatmap", "true")).await.is_err_and(|told| told.starts_with("body.image_url")));
-        assert!(form(&Bytes::from_static(b"--b"), "multipart/form-data", 100).await.is_err(), "no boundary");
-        assert!(form(&Bytes::from_static(b"--b\r\n"), "multipart/form-data; boundary=b", 100).await.is_err(), "cut off");
+        assert!(form(&Bytes::from_static(b"--b"), "multipart/form-data", 100, Memory::of(0)).await.is_err(), "no boundary");
+        assert!(form(&Bytes::from_static(b"--b\r\n"), "multipart/form-data; boundary=b", 100, Memory::of(0)).await.is_err(), "cut off");
     }
 }

@@ -5,13 +5,11 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{
-    lab::ask,
-    support::{
-        Client, TestApp, pictures,
-        process::touchstone,
-        python::{client, program},
-    },
+use super::lab::ask;
+use crate::support::{
+    Client, TestApp, pictures,
+    process::touchstone,
+    python::{client, program},
 };
 
 async fn receipt(ann: &Client, id: &str) -> (u16, Value) {
