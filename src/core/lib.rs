@@ -24,3 +24,4 @@ pub mod submission;
 pub mod time;
 pub mod usage;
 pub mod verdict;
+pub mod webhook;

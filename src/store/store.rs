@@ -34,6 +34,8 @@ pub struct Store {
     places: Arc<Semaphore>,
     /// Wakes the worker of this process when it queued a job itself.
     pub(crate) wake: Arc<Notify>,
+    /// The same for deliveries of webhooks.
+    pub(crate) deliveries: Arc<Notify>,
     /// Which organisation was served when, so that claims go round.
     pub(crate) turns: Arc<Mutex<Turns>>,
     /// What each plan allows; nothing unless [`Store::with_plans`] was told.
@@ -86,6 +88,7 @@ impl Store {
             readers,
             places: Arc::new(Semaphore::new(settings.writer_queue.clamp(1, Semaphore::MAX_PERMITS))),
             wake: Arc::default(),
+            deliveries: Arc::default(),
             turns: Arc::default(),
             plans: None,
             file,
