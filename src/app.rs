@@ -17,8 +17,8 @@ use touchstone_core::{
     organization::{Dialect, Organization},
     time::Timestamp,
 };
-use touchstone_moderation::{Road, Words};
-use touchstone_net::fetch::Fetcher;
+use touchstone_moderation::{Deliverer, Road, Words};
+use touchstone_net::{fetch::Fetcher, post::Poster};
 use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
 use touchstone_store::{LINK_KEYS, NewOrganization, Store};
 
@@ -87,7 +87,9 @@ impl App {
         let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let settings = road_settings(&config, address)?;
         let fetcher = Fetcher::open(&config.fetch, &settings.known_hosts).context("foreign URLs cannot be fetched")?;
-        let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, settings).with_words(words(&config, &roles)?);
+        let within = Duration::from_secs(config.webhooks.timeout_seconds);
+        let poster = Poster::open(&config.fetch, &config.webhooks.allow, within).context("webhooks cannot be sent")?;
+        let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, poster, settings).with_words(words(&config, &roles)?);
         let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
         let model = model_facts(pipeline.as_ref());
         let server =
@@ -134,6 +136,7 @@ impl App {
                 self.config.pipeline.inference.queue,
             );
             parts.spawn(worker.run_until(stop.clone()));
+            parts.spawn(Deliverer::new(self.road.clone()).run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {
             parts.spawn(cron::run_until(self.store.clone(), self.road.clone(), self.billing.clone(), stop.clone()));
@@ -232,6 +235,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
         uploads: config.uploads.clone(),
         batches: config.batches.clone(),
         accounts: config.accounts.clone(),
+        webhooks: config.webhooks.clone(),
         jobs: config.jobs.clone(),
         public_url,
         known_hosts,

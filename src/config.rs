@@ -44,6 +44,8 @@ pub struct Config {
     pub accounts: touchstone_moderation::settings::Accounts,
     /// What each plan allows.
     pub plans: touchstone_core::plan::Plans,
+    /// Where what happened is told.
+    pub webhooks: touchstone_moderation::settings::Webhooks,
     /// How work is handed out.
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.

@@ -196,6 +196,20 @@ pub enum Refusal {
         /// Why.
         reason: String,
     },
+    /// The project has no such webhook, or the webhook no such delivery: one answer, so that ids cannot be probed.
+    NoSuchWebhook,
+    /// The project has as many webhooks as it may.
+    TooManyWebhooks {
+        /// How many that is.
+        most: u64,
+    },
+    /// Nothing may be sent to this URL.
+    WebhookUrl {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The webhook gets nothing before it is enabled.
+    WebhookDisabled,
     /// Something of ours failed; the log has it under this reference.
     Internal {
         /// What to quote to the operator.
@@ -231,7 +245,7 @@ impl Refusal {
             | Self::NotYourOrganization
             | Self::BadLink => Kind::Forbidden,
             Self::WrongJobSecret | Self::BadSignature => Kind::Unauthorized,
-            Self::NoSuchDocument | Self::NoSuchOrganization => Kind::NotFound,
+            Self::NoSuchDocument | Self::NoSuchOrganization | Self::NoSuchWebhook => Kind::NotFound,
             Self::Removed => Kind::Gone,
             Self::TooManyRequests { retry_after } => Kind::TooMany(*retry_after),
             Self::TooManyUploads { .. } => Kind::TooMany(Duration::from_secs(60)),
@@ -280,6 +294,10 @@ impl Refusal {
             Self::IdempotencyReused { .. } => "idempotency_id already used".into(),
             Self::UsageWaits { .. } | Self::UsageInQuestion { .. } => "Usage could not be sent to Stripe".into(),
             Self::StripeUnasked { .. } => "Stripe could not be asked".into(),
+            Self::NoSuchWebhook => "Webhook not found".into(),
+            Self::TooManyWebhooks { .. } => "Too many webhooks".into(),
+            Self::WebhookUrl { .. } => "Invalid webhook URL".into(),
+            Self::WebhookDisabled => "Webhook is disabled".into(),
             Self::Internal { .. } => "Internal server error".into(),
         }
     }
@@ -374,6 +392,10 @@ impl Refusal {
             Self::StripeUnasked { reason } => {
                 format!("{}. Look at [stripe] in the settings, or try again later.", reason.trim_end_matches('.'))
             }
+            Self::NoSuchWebhook => "This project has none of this id. GET /v1/webhooks lists what there is.".into(),
+            Self::TooManyWebhooks { most } => format!("A project may have {most} webhooks. Delete one, or change its url or events."),
+            Self::WebhookUrl { reason } => format!("Nothing is sent there, because {reason}. Send the https:// URL of a public server."),
+            Self::WebhookDisabled => "Enable it first: PATCH it with {\"enabled\": true}.".into(),
             Self::Internal { reference } => {
                 format!("It is our fault and is logged as {reference}. Try again, and quote the reference if it stays.")
             }

@@ -5,6 +5,7 @@
 
 pub mod archive;
 mod batches;
+mod deliver;
 mod documents;
 mod draw;
 mod fetched;
@@ -20,14 +21,17 @@ pub mod settings;
 mod trouble;
 mod try_it;
 mod upload;
+mod webhooks;
 mod words;
 
 pub use batches::Batched;
+pub use deliver::Deliverer;
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, Settlement,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DeliveryRecord, DeliveryState, DocumentRecord, DocumentStatus,
+    LogPage, Settlement, Webhook, WebhookChange,
 };
 pub use upload::{Presigned, UploadQuery};
 pub use words::Words;

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use touchstone_blobs::{Blobs, Signer};
 use touchstone_core::{causes::chain, organization::Caller, refusal::Refusal};
-use touchstone_net::fetch::Fetcher;
+use touchstone_net::{fetch::Fetcher, post::Poster};
 use touchstone_store::{Presented, Store};
 
 use crate::{places::Places, settings::Settings, trouble::Trouble, words::Words};
@@ -23,6 +23,7 @@ struct Inner {
     blobs: Blobs,
     signer: Signer,
     fetcher: Fetcher,
+    poster: Poster,
     places: Places,
     settings: Settings,
     archives: Places,
@@ -32,12 +33,12 @@ struct Inner {
 const ARCHIVES: (usize, usize) = (8, 4);
 
 impl Road {
-    /// A road over a database, an object store, the keys that sign links, and the way to foreign URLs.
+    /// A road over a database, an object store, the keys that sign links, and the ways to foreign URLs and to webhooks.
     #[must_use]
-    pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, settings: Settings) -> Self {
+    pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, poster: Poster, settings: Settings) -> Self {
         let places = Places::new(settings.concurrent_fetches, settings.concurrent_fetches_per_organization);
         Self {
-            inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings, archives: Places::new(ARCHIVES.0, ARCHIVES.1) }),
+            inner: Arc::new(Inner { store, blobs, signer, fetcher, poster, places, settings, archives: Places::new(ARCHIVES.0, ARCHIVES.1) }),
             words: None,
         }
     }
@@ -73,6 +74,10 @@ impl Road {
 
     pub(crate) fn fetcher(&self) -> &Fetcher {
         &self.inner.fetcher
+    }
+
+    pub(crate) fn poster(&self) -> &Poster {
+        &self.inner.poster
     }
 
     pub(crate) fn places(&self) -> &Places {

@@ -168,14 +168,14 @@ impl Store {
         let count = again.len() as u64;
         outbox::insert_deliveries(&write, &again).await?;
         write.commit().await?;
-        self.deliveries.notify_one();
+        self.tell_deliverer();
         Ok(Asked::Queued(count))
     }
 
     async fn queue(&self, write: crate::store::Write, which: Vec<(EventId, Uuid, i32)>) -> Result<Asked<DeliveryId>, StoreError> {
         let made = outbox::insert_deliveries(&write, &which).await?;
         write.commit().await?;
-        self.deliveries.notify_one();
+        self.tell_deliverer();
         Ok(made.first().copied().map_or(Asked::Unknown, Asked::Queued))
     }
 

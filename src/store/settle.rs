@@ -142,7 +142,7 @@ impl Store {
         let told = outbox::document_ended(&write, document).await?;
         write.commit().await?;
         if told {
-            self.deliveries.notify_one();
+            self.tell_deliverer();
         }
         Ok(true)
     }

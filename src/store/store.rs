@@ -152,6 +152,11 @@ impl Store {
         self.begin_in(place).await
     }
 
+    /// Wakes this process' deliverer: a place is free again, or something may be due.
+    pub fn tell_deliverer(&self) {
+        self.deliveries.notify_one();
+    }
+
     async fn begin_in(&self, place: OwnedSemaphorePermit) -> Result<Write, StoreError> {
         Ok(Write { transaction: begin(&self.writer).await?, _place: place })
     }

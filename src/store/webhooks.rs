@@ -129,7 +129,7 @@ impl Store {
         row.description = change.description.unwrap_or(row.description);
         ActiveModel::from(row.clone()).reset_all().update(&*write).await?;
         write.commit().await?;
-        self.deliveries.notify_one();
+        self.tell_deliverer();
         read(row).map(Some)
     }
 
