@@ -15,6 +15,7 @@ mod m20261121_000007_profiles;
 mod m20261121_000008_accounts;
 mod m20261121_000009_ledger;
 mod m20261121_000010_usage;
+mod m20261121_000011_v1;
 mod m20261121_000012_webhooks;
 
 /// The list of all migrations.
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000008_accounts::Migration),
             Box::new(m20261121_000009_ledger::Migration),
             Box::new(m20261121_000010_usage::Migration),
+            Box::new(m20261121_000011_v1::Migration),
             Box::new(m20261121_000012_webhooks::Migration),
         ]
     }

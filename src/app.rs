@@ -21,6 +21,7 @@ use touchstone_moderation::{Deliverer, Road, Words};
 use touchstone_net::{fetch::Fetcher, post::Poster};
 use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
 use touchstone_store::{LINK_KEYS, NewOrganization, Store};
+use touchstone_web::ModelFacts;
 
 use crate::{config::Config, cron, worker};
 
@@ -235,6 +236,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
         uploads: config.uploads.clone(),
         batches: config.batches.clone(),
         accounts: config.accounts.clone(),
+        v1: config.v1.clone(),
         webhooks: config.webhooks.clone(),
         jobs: config.jobs.clone(),
         public_url,
@@ -246,6 +248,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
     })
 }
 
-fn model_facts(pipeline: Option<&Pipeline>) -> String {
-    pipeline.map(|pipeline| format!("{} {}", pipeline.card().name.name, pipeline.card().name.version)).unwrap_or_default()
+fn model_facts(pipeline: Option<&Pipeline>) -> Option<ModelFacts> {
+    let card = pipeline?.card();
+    Some(ModelFacts { name: card.name.name.clone(), version: card.name.version.clone(), sha256: card.sha256() })
 }

@@ -44,6 +44,8 @@ pub struct Config {
     pub accounts: touchstone_moderation::settings::Accounts,
     /// What each plan allows.
     pub plans: touchstone_core::plan::Plans,
+    /// The API of that version.
+    pub v1: touchstone_moderation::settings::V1,
     /// Where what happened is told.
     pub webhooks: touchstone_moderation::settings::Webhooks,
     /// How work is handed out.

@@ -21,11 +21,13 @@ pub enum Scope {
     Credits,
     /// See what was used.
     Usage,
+    /// Manage the endpoints that are told of verdicts.
+    Webhooks,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] = [Self::Detect, Self::Query, Self::Assets, Self::Credits, Self::Usage];
+    pub const ALL: [Self; 6] = [Self::Detect, Self::Query, Self::Assets, Self::Credits, Self::Usage, Self::Webhooks];
 
     /// The name that the command line and the database use.
     #[must_use]
@@ -36,6 +38,7 @@ impl Scope {
             Self::Assets => "assets",
             Self::Credits => "credits",
             Self::Usage => "usage",
+            Self::Webhooks => "webhooks",
         }
     }
 }

@@ -57,6 +57,12 @@ pub struct Plans {
 pub struct Terms {
     /// What base credits are set to on the 1st, 00:00 UTC. 0: there is no allowance, and base credits are kept as they were granted.
     pub monthly_credits: u32,
+    /// Requests a second of one project to the /v1 API, lastingly (row V8). 0: no limit.
+    pub per_second: u32,
+    /// Requests of one project at once: the size of its token bucket.
+    pub burst: u32,
+    /// Asynchronous batches of one project that may be under way at once. 0: any number.
+    pub concurrent_batches: u32,
 }
 
 impl Plans {
@@ -77,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_plan_is_known_by_its_name_and_has_its_own_terms() {
-        let terms = |monthly_credits| Terms { monthly_credits };
+        let terms = |monthly_credits| Terms { monthly_credits, per_second: 1, burst: 1, concurrent_batches: 1 };
         let plans = Plans { free: terms(1), pro: terms(2), enterprise: terms(3) };
         for (plan, credits) in Plan::ALL.into_iter().zip([1, 2, 3]) {
             assert_eq!(plan.name().parse(), Ok(plan));

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::key::Denial;
+use crate::{key::Denial, webhook};
 
 /// What sort of refusal it is: the edge maps each sort to a status of its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,34 @@ pub enum Refusal {
     FileTooLarge {
         /// The most, in bytes.
         most: u64,
+    },
+    /// An image has more bytes than the API that it was sent to takes.
+    ImageTooLarge {
+        /// The most, in bytes.
+        most: u64,
+        /// What it has, where that is known.
+        got: Option<u64>,
+    },
+    /// The bytes are no image that is accepted, and no name says what they should be.
+    UnknownFormat,
+    /// The image was accepted by its first bytes, and could not be decoded.
+    Undecodable {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The plan has no batches in the background.
+    NoBackgroundBatches,
+    /// As many batches of the project are under way as its plan allows.
+    TooManyBatches {
+        /// How many these are.
+        most: u32,
+    },
+    /// The verdict takes longer than the client may wait for; the document goes on.
+    NotYet {
+        /// Where it will be told.
+        id: crate::ids::DocumentId,
+        /// When to ask there.
+        retry_after: Duration,
     },
     /// The bytes are not what the extension says.
     InvalidFileType {
@@ -196,20 +224,8 @@ pub enum Refusal {
         /// Why.
         reason: String,
     },
-    /// The project has no such webhook, or the webhook no such delivery: one answer, so that ids cannot be probed.
-    NoSuchWebhook,
-    /// The project has as many webhooks as it may.
-    TooManyWebhooks {
-        /// How many that is.
-        most: u64,
-    },
-    /// Nothing may be sent to this URL.
-    WebhookUrl {
-        /// Why, in one sentence.
-        reason: String,
-    },
-    /// The webhook gets nothing before it is enabled.
-    WebhookDisabled,
+    /// Something about webhooks.
+    Webhook(webhook::Refused),
     /// Something of ours failed; the log has it under this reference.
     Internal {
         /// What to quote to the operator.
@@ -243,13 +259,17 @@ impl Refusal {
             | Self::TestsUsedUp { .. }
             | Self::NotYours
             | Self::NotYourOrganization
+            | Self::NoBackgroundBatches
             | Self::BadLink => Kind::Forbidden,
             Self::WrongJobSecret | Self::BadSignature => Kind::Unauthorized,
-            Self::NoSuchDocument | Self::NoSuchOrganization | Self::NoSuchWebhook => Kind::NotFound,
+            Self::Webhook(refused) => refused.kind(),
+            Self::NoSuchDocument | Self::NoSuchOrganization => Kind::NotFound,
             Self::Removed => Kind::Gone,
             Self::TooManyRequests { retry_after } => Kind::TooMany(*retry_after),
-            Self::TooManyUploads { .. } => Kind::TooMany(Duration::from_secs(60)),
-            Self::Busy { retry_after } | Self::Draining { retry_after } => Kind::Unavailable(*retry_after),
+            Self::TooManyUploads { .. } | Self::TooManyBatches { .. } => Kind::TooMany(Duration::from_secs(60)),
+            Self::Busy { retry_after } | Self::Draining { retry_after } | Self::NotYet { retry_after, .. } => {
+                Kind::Unavailable(*retry_after)
+            }
             Self::UsageWaits { .. } | Self::UsageInQuestion { .. } | Self::StripeUnasked { .. } | Self::Internal { .. } => Kind::Internal,
             _ => Kind::Invalid,
         }
@@ -264,6 +284,13 @@ impl Refusal {
             Self::UploadRefused { .. } | Self::WrongContentType { .. } => "Image upload failed".into(),
             Self::FileTooSmall { .. } => "File size is too small".into(),
             Self::FileTooLarge { most } => format!("File size exceeds limit of {}", human_bytes(*most)),
+            Self::ImageTooLarge { most, got: None } => format!("Image exceeds {} limit", human_bytes(*most)),
+            Self::ImageTooLarge { most, got: Some(got) } => {
+                format!("Image exceeds {} limit (got {})", human_bytes(*most), human_bytes(*got))
+            }
+            Self::UnknownFormat => "Unsupported image format".into(),
+            Self::Undecodable { .. } => "The image could not be decoded".into(),
+            Self::NoBackgroundBatches => "Access denied".into(),
             Self::InvalidFileType { .. } => "Invalid file type".into(),
             Self::EmptyUrl => "Input URL cannot be empty".into(),
             Self::Unfetchable { .. } => "Input URL could not be fetched".into(),
@@ -279,8 +306,8 @@ impl Refusal {
             Self::UnknownModel { .. } => "Unknown model".into(),
             Self::VerificationFailed | Self::KeyRefused(_) | Self::KeysDisagree => "User verification failed".into(),
             Self::NotEnoughCredits | Self::TestsUsedUp { .. } => "Not enough credits".into(),
-            Self::TooManyUploads { .. } | Self::TooManyRequests { .. } => "Too many requests".into(),
-            Self::Busy { .. } | Self::Draining { .. } => "Service temporarily unavailable".into(),
+            Self::TooManyUploads { .. } | Self::TooManyRequests { .. } | Self::TooManyBatches { .. } => "Too many requests".into(),
+            Self::Busy { .. } | Self::Draining { .. } | Self::NotYet { .. } => "Service temporarily unavailable".into(),
             Self::NoSuchDocument => "Document not found".into(),
             Self::NotYours | Self::NotYourOrganization => "Access denied".into(),
             Self::BadLink => "Invalid or expired link".into(),
@@ -294,10 +321,7 @@ impl Refusal {
             Self::IdempotencyReused { .. } => "idempotency_id already used".into(),
             Self::UsageWaits { .. } | Self::UsageInQuestion { .. } => "Usage could not be sent to Stripe".into(),
             Self::StripeUnasked { .. } => "Stripe could not be asked".into(),
-            Self::NoSuchWebhook => "Webhook not found".into(),
-            Self::TooManyWebhooks { .. } => "Too many webhooks".into(),
-            Self::WebhookUrl { .. } => "Invalid webhook URL".into(),
-            Self::WebhookDisabled => "Webhook is disabled".into(),
+            Self::Webhook(refused) => refused.sentence().into(),
             Self::Internal { .. } => "Internal server error".into(),
         }
     }
@@ -324,6 +348,16 @@ impl Refusal {
             }
             Self::FileTooSmall { least } => format!("The file must have at least {}. Was the upload cut off?", human_bytes(*least)),
             Self::FileTooLarge { most } => format!("The file may have at most {}. Compress it or send a smaller copy.", human_bytes(*most)),
+            Self::ImageTooLarge { most, .. } => {
+                format!("An image may have at most {}. Compress it or send a smaller copy.", human_bytes(*most))
+            }
+            Self::UnknownFormat => format!("The bytes are no image that is accepted: {}.", crate::media::accepted_extensions()),
+            Self::Undecodable { reason } => format!("The image could not be decoded: {reason}"),
+            Self::NoBackgroundBatches => "The plan free has no asynchronous batches. POST /v1/detect/batch waits for its verdicts.".into(),
+            Self::TooManyBatches { most } => {
+                format!("{most} batches of this project are under way, as many as its plan allows. Send the next when one has ended.")
+            }
+            Self::NotYet { id, .. } => format!("The verdict takes longer. GET /v1/detections/{id} will tell it."),
             Self::InvalidFileType { found, expected } => format!(
                 "The name says {expected}, but the bytes look like {}. Name the file after its content, or export it again.",
                 found.unwrap_or("no image that is accepted")
@@ -392,10 +426,7 @@ impl Refusal {
             Self::StripeUnasked { reason } => {
                 format!("{}. Look at [stripe] in the settings, or try again later.", reason.trim_end_matches('.'))
             }
-            Self::NoSuchWebhook => "This project has none of this id. GET /v1/webhooks lists what there is.".into(),
-            Self::TooManyWebhooks { most } => format!("A project may have {most} webhooks. Delete one, or change its url or events."),
-            Self::WebhookUrl { reason } => format!("Nothing is sent there, because {reason}. Send the https:// URL of a public server."),
-            Self::WebhookDisabled => "Enable it first: PATCH it with {\"enabled\": true}.".into(),
+            Self::Webhook(refused) => refused.way_out(),
             Self::Internal { reference } => {
                 format!("It is our fault and is logged as {reference}. Try again, and quote the reference if it stays.")
             }

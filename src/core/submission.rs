@@ -58,6 +58,36 @@ pub struct Options {
     pub profile: Profile,
 }
 
+/// What the /v1 API was asked for, beside the options: what its answer shows, and what it only hands back (rows V1, V14).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Name the families of generators.
+    pub attribution: bool,
+    /// Link to a heatmap, whatever the verdict is.
+    pub heatmap: bool,
+    /// Tell the numbers of forensics.
+    pub forensics: bool,
+    /// From this likelihood of AI on, 0–1, the verdict is `ai_generated`.
+    pub threshold: f64,
+    /// The client's own words, handed back with the verdict.
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The request that asked.
+    pub request_id: String,
+}
+
+impl Asked {
+    /// The threshold of who names none (row V1).
+    pub const THRESHOLD: f64 = 0.5;
+}
+
+/// Nothing but the verdict.
+impl Default for Asked {
+    fn default() -> Self {
+        let threshold = Self::THRESHOLD;
+        Self { attribution: false, heatmap: false, forensics: false, threshold, metadata: None, request_id: String::new() }
+    }
+}
+
 /// One accepted request to judge an uploaded object.
 #[derive(Debug, Clone)]
 pub struct Submission {
@@ -71,6 +101,8 @@ pub struct Submission {
     pub options: Options,
     /// The queue that its job waits in: an instance's, or "" for the shared one.
     pub queue: String,
+    /// What the /v1 API was asked for; `None`: it came another way.
+    pub asked: Option<Asked>,
     /// For the operator's own support; never in an answer.
     pub email: Option<String>,
     /// For the operator's own statistics; never in an answer.

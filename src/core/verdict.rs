@@ -101,6 +101,23 @@ pub struct Verdict {
     pub kind: Vec<Share>,
 }
 
+/// A part of the picture that looks generated while the rest of it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spot {
+    /// Left edge of the box around it, in pixels of the upright picture.
+    pub x: u32,
+    /// Top edge.
+    pub y: u32,
+    /// Width of the box.
+    pub width: u32,
+    /// Height of the box.
+    pub height: u32,
+    /// Its part of the picture's area, 0–1.
+    pub share: f64,
+    /// How generated it looks, 0–1: a heat, no calibrated probability.
+    pub score: f64,
+}
+
 /// One name's part in a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Share {

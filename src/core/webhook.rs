@@ -3,10 +3,12 @@
 //! Pure: `store` keeps endpoints and deliveries, `net` sends, `moderation` renders bodies and runs deliveries. Chance is handed in.
 
 mod health;
+mod refused;
 mod retries;
 mod signature;
 
 pub use health::{Disabled, Health};
+pub use refused::Refused;
 pub use retries::{Heard, Outcome, Retries, asked_to_wait};
 pub use signature::{PREFIX, Secret, Secrets};
 

@@ -102,6 +102,7 @@ impl Road {
             object_key: submission.object_key,
             object_etag,
             options: submission.options,
+            asked: submission.asked,
             test,
             tests_a_day: self.settings().accounts.test_documents_per_day,
             email: submission.email,

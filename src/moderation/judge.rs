@@ -5,12 +5,19 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use touchstone_core::{ids::DocumentId, job::Job, submission::Options, verdict::Verdict};
+use serde_json::Value;
+use touchstone_core::{
+    ids::DocumentId,
+    job::Job,
+    submission::Options,
+    verdict::{Spot, Verdict},
+};
 use touchstone_pipeline::{
     Ask, Heatmap, Judged, Pipeline, Unjudged,
     analysis::{self, wording},
+    region::Region,
 };
-use touchstone_store::{Analyzed, Asset, AssetStatus, DocumentRecord, Drawn, Finished, Lease};
+use touchstone_store::{Analyzed, Asset, AssetStatus, DocumentRecord, Drawn, FailureCode, Finished, Lease};
 
 use crate::{
     draw,
@@ -60,7 +67,10 @@ impl JudgeDocument {
             Err(lost) => return fail(road, lease, &record, &lost.to_string()).await,
         };
         match judge(pipeline, bytes, self.ask(&record)).await? {
-            Ok(judged) => self.record(road, lease, &record, judged).await,
+            Ok(judged) => {
+                let seen = Seen { regions: pipeline.region(&judged).iter().map(spot).collect(), forensics: None };
+                self.record(road, lease, &record, judged, &seen).await
+            }
             Err(Unjudged::Unreadable(why)) => fail(road, lease, &record, &why.to_string()).await,
             Err(other) => Err(other.into()),
         }
@@ -80,18 +90,19 @@ impl JudgeDocument {
     fn ask(&self, record: &DocumentRecord) -> Ask {
         let heatmap = match record.options.heatmap {
             None => Heatmap::Never,
-            Some(_) if record.organization.heatmap_for_real => Heatmap::Always,
+            // V1: who asks there for a heatmap gets one.
+            Some(_) if record.organization.heatmap_for_real || record.asked.as_ref().is_some_and(|asked| asked.heatmap) => Heatmap::Always,
             Some(_) => Heatmap::WhenSuspicious,
         };
         Ask { heatmap, always_classify: false, profile: record.options.profile }
     }
 
     /// Writes the verdict with its analysis and settles the credit in one transaction, then draws from the picture already in hand.
-    async fn record(&self, road: &Road, lease: &Lease, record: &DocumentRecord, judged: Judged) -> anyhow::Result<Ran> {
+    async fn record(&self, road: &Road, lease: &Lease, record: &DocumentRecord, judged: Judged, seen: &Seen) -> anyhow::Result<Ran> {
         let wanted = Wanted::of(&record.options, &judged);
         let place = match record.verdict {
             Some(_) => None,
-            None => match self.finish(road, lease, record, &judged.verdict, &wanted).await? {
+            None => match self.finish(road, lease, record, (&judged.verdict, seen), &wanted).await? {
                 Recorded::Lost => return Ok(Ran::Lost),
                 Recorded::Finally => None,
                 Recorded::Awaiting(place) => Some(place),
@@ -128,7 +139,7 @@ impl JudgeDocument {
         road: &Road,
         lease: &Lease,
         record: &DocumentRecord,
-        verdict: &Verdict,
+        (verdict, seen): (&Verdict, &Seen),
         wanted: &Wanted,
     ) -> anyhow::Result<Recorded> {
         let own = record.options.analysis.then(|| analysis::of(verdict));
@@ -143,7 +154,8 @@ impl JudgeDocument {
             (Some(own), Some(place)) => Analyzed::Awaited { own, until: place.until() },
         };
         let (heatmap, preview) = (wanted.status(Asset::Heatmap), wanted.status(Asset::Preview));
-        if !road.store().finish(lease, self.document, Finished { verdict, heatmap, preview, analysis }).await? {
+        let finished = Finished { verdict, regions: &seen.regions, forensics: seen.forensics.as_ref(), heatmap, preview, analysis };
+        if !road.store().finish(lease, self.document, finished).await? {
             return Ok(Recorded::Lost);
         }
         drop(turn);
@@ -166,6 +178,19 @@ impl JudgeDocument {
         };
         Ok(road.store().set_asset(lease, self.document, picture.asset, drawn).await?)
     }
+}
+
+/// What was seen beside the verdict, for the answers of /v1.
+struct Seen {
+    regions: Vec<Spot>,
+    forensics: Option<Value>,
+}
+
+/// A region in whole pixels.
+fn spot(region: &Region) -> Spot {
+    let Region { x, y, width, height, share, .. } = *region;
+    let [x, y, width, height] = [x, y, width, height].map(|pixels| pixels.round() as u32);
+    Spot { x, y, width, height, share, score: region.heat() }
 }
 
 /// How the verdict was recorded.
@@ -206,7 +231,7 @@ async fn judge(pipeline: &Pipeline, bytes: Bytes, ask: Ask) -> anyhow::Result<Re
 
 async fn fail(road: &Road, lease: &Lease, record: &DocumentRecord, message: &str) -> anyhow::Result<Ran> {
     metrics::counter!("touchstone_documents_total", "outcome" => "failed").increment(1);
-    done(road.store().fail(lease, record.id, message).await?)
+    done(road.store().fail(lease, record.id, FailureCode::InvalidRequest, message).await?)
 }
 
 fn done(still_ours: bool) -> anyhow::Result<Ran> {

@@ -15,6 +15,7 @@ pub mod names;
 mod originals;
 mod places;
 mod ranges;
+pub mod report;
 mod retention;
 mod road;
 pub mod settings;
@@ -30,8 +31,8 @@ pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DeliveryRecord, DeliveryState, DocumentRecord, DocumentStatus,
-    LogPage, Settlement, Webhook, WebhookChange,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DeliveryRecord, DeliveryState, DocumentKind, DocumentRecord,
+    DocumentStatus, FailureCode, LogPage, Settlement, Webhook, WebhookChange,
 };
 pub use upload::{Presigned, UploadQuery};
 pub use words::Words;

@@ -5,11 +5,16 @@
 use std::{net::IpAddr, sync::Arc};
 
 use touchstone_blobs::{Blobs, Signer};
-use touchstone_core::{causes::chain, organization::Caller, refusal::Refusal};
+use touchstone_core::{causes::chain, organization::Caller, plan::Plans, refusal::Refusal};
 use touchstone_net::{fetch::Fetcher, post::Poster};
 use touchstone_store::{Presented, Store};
 
-use crate::{places::Places, settings::Settings, trouble::Trouble, words::Words};
+use crate::{
+    places::Places,
+    settings::{Settings, V1},
+    trouble::Trouble,
+    words::Words,
+};
 
 /// Everything that ingest, judging and delivery share.
 #[derive(Clone)]
@@ -38,7 +43,16 @@ impl Road {
     pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, poster: Poster, settings: Settings) -> Self {
         let places = Places::new(settings.concurrent_fetches, settings.concurrent_fetches_per_organization);
         Self {
-            inner: Arc::new(Inner { store, blobs, signer, fetcher, poster, places, settings, archives: Places::new(ARCHIVES.0, ARCHIVES.1) }),
+            inner: Arc::new(Inner {
+                store,
+                blobs,
+                signer,
+                fetcher,
+                poster,
+                places,
+                settings,
+                archives: Places::new(ARCHIVES.0, ARCHIVES.1),
+            }),
             words: None,
         }
     }
@@ -87,6 +101,18 @@ impl Road {
     /// Places for archives that are looked through.
     pub(crate) fn archives(&self) -> &Places {
         &self.inner.archives
+    }
+
+    /// What each plan allows.
+    #[must_use]
+    pub fn plans(&self) -> Option<Plans> {
+        self.store().plans()
+    }
+
+    /// How the /v1 API is served.
+    #[must_use]
+    pub fn v1(&self) -> &V1 {
+        &self.settings().v1
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -44,6 +44,28 @@ pub struct Accounts {
     pub test_documents_per_day: u64,
 }
 
+/// `[v1]`: the API of that version.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct V1 {
+    /// Most bytes of an image that is sent, or fetched for it (row V1).
+    pub max_image_bytes: u64,
+    /// Most bytes of the body of a batch (row V2).
+    pub max_batch_bytes: u64,
+    /// Bytes of single images that may lie in memory at once, on their way in.
+    pub max_memory: u32,
+    /// Seconds to wait for a free place among this node's jobs.
+    pub place_seconds: u64,
+    /// Seconds to wait for the verdict of an image that was queued.
+    pub wait_seconds: u64,
+    /// Seconds to wait for all verdicts of a batch.
+    pub batch_seconds: u64,
+    /// URLs of batches that this node fetches at once.
+    pub concurrent_fetches: usize,
+    /// Where a 503 sends people; empty: this server's own `/v1/health`.
+    pub status_page: String,
+}
+
 /// `[webhooks]`: where what happened is told, and how patiently (row V10).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +156,8 @@ pub struct Settings {
     pub batches: Batches,
     /// `[accounts]`.
     pub accounts: Accounts,
+    /// `[v1]`.
+    pub v1: V1,
     /// `[jobs]`.
     pub jobs: Jobs,
     /// `[webhooks]`.

@@ -35,7 +35,7 @@ impl Road {
                 let heatmap = Some(HeatmapStyle { overlay: true, normalized: true });
                 let options = Options { preview: true, heatmap, analysis: false, profile: Profile::Generic };
                 let (object_key, queue) = (object_key.clone(), String::new());
-                self.submit(Submission { caller, object_key, id: None, options, queue, email: None, user_agent: None }).await
+                self.submit(Submission { caller, object_key, id: None, options, queue, asked: None, email: None, user_agent: None }).await
             }
             Err(refusal) => Err(refusal),
         };

@@ -8,7 +8,7 @@ use touchstone_core::{
     organization::Caller,
     refusal::Refusal,
     time::Timestamp,
-    webhook::Event,
+    webhook::{Event, Refused},
 };
 use touchstone_store::{Asked, DeliveryRecord, LogPage, NewWebhook, Webhook, WebhookChange};
 use url::Url;
@@ -22,7 +22,7 @@ impl Road {
     /// Makes a webhook; its secret is shown this once.
     ///
     /// # Errors
-    /// [`Refusal::WebhookUrl`], [`Refusal::TooManyWebhooks`], [`Refusal::Busy`], [`Refusal::Internal`].
+    /// [`Refused::Url`], [`Refused::TooMany`], [`Refusal::Busy`], [`Refusal::Internal`].
     pub async fn create_webhook(
         &self,
         caller: &Caller,
@@ -34,7 +34,7 @@ impl Road {
         let most = self.settings().webhooks.most_per_project;
         let new = NewWebhook { organization: caller.organization.id, project, url, events, description };
         let made = self.store().create_webhook(new, most).await.trouble()?;
-        made.map(|(webhook, secret)| (webhook, secret.shown())).ok_or(Refusal::TooManyWebhooks { most })
+        made.map(|(webhook, secret)| (webhook, secret.shown())).ok_or(Refusal::Webhook(Refused::TooMany { most }))
     }
 
     /// The project's webhooks.
@@ -48,44 +48,44 @@ impl Road {
     /// One of them.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchWebhook`], [`Refusal::Internal`].
+    /// [`Refused::Unknown`], [`Refusal::Internal`].
     pub async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<Webhook, Refusal> {
-        self.store().webhook(project(caller)?, id).await.trouble()?.ok_or(Refusal::NoSuchWebhook)
+        self.store().webhook(project(caller)?, id).await.trouble()?.ok_or(Refusal::Webhook(Refused::Unknown))
     }
 
     /// Changes one.
     ///
     /// # Errors
-    /// [`Refusal::WebhookUrl`], [`Refusal::NoSuchWebhook`], [`Refusal::Internal`].
+    /// [`Refused::Url`], [`Refused::Unknown`], [`Refusal::Internal`].
     pub async fn change_webhook(&self, caller: &Caller, id: WebhookId, change: WebhookChange) -> Result<Webhook, Refusal> {
         let url = change.url.as_deref().map(|url| self.webhook_url(url)).transpose()?;
         let changed = self.store().change_webhook(project(caller)?, id, WebhookChange { url, ..change }).await.trouble()?;
-        changed.ok_or(Refusal::NoSuchWebhook)
+        changed.ok_or(Refusal::Webhook(Refused::Unknown))
     }
 
     /// Deletes one, with its log.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchWebhook`], [`Refusal::Internal`].
+    /// [`Refused::Unknown`], [`Refusal::Internal`].
     pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<(), Refusal> {
         let there = self.store().delete_webhook(project(caller)?, id).await.trouble()?;
-        if there { Ok(()) } else { Err(Refusal::NoSuchWebhook) }
+        if there { Ok(()) } else { Err(Refusal::Webhook(Refused::Unknown)) }
     }
 
     /// Gives one a new secret, shown this once; the old one signs as well for a while.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchWebhook`], [`Refusal::Internal`].
+    /// [`Refused::Unknown`], [`Refusal::Internal`].
     pub async fn rotate_webhook_secret(&self, caller: &Caller, id: WebhookId) -> Result<(Webhook, SecretString), Refusal> {
         let overlap = Duration::from_secs(self.settings().webhooks.overlap_hours * 3600);
         let rotated = self.store().rotate_webhook_secret(project(caller)?, id, overlap).await.trouble()?;
-        rotated.map(|(webhook, secret)| (webhook, secret.shown())).ok_or(Refusal::NoSuchWebhook)
+        rotated.map(|(webhook, secret)| (webhook, secret.shown())).ok_or(Refusal::Webhook(Refused::Unknown))
     }
 
     /// Sends one a test event.
     ///
     /// # Errors
-    /// [`Refusal::WebhookDisabled`], [`Refusal::NoSuchWebhook`], [`Refusal::Busy`], [`Refusal::Internal`].
+    /// [`Refused::Disabled`], [`Refused::Unknown`], [`Refusal::Busy`], [`Refusal::Internal`].
     pub async fn test_webhook(&self, caller: &Caller, id: WebhookId) -> Result<DeliveryId, Refusal> {
         queued(self.store().test_webhook(project(caller)?, id).await.trouble()?)
     }
@@ -109,9 +109,9 @@ impl Road {
     /// A part of one's log, newest first.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchWebhook`], [`Refusal::Internal`].
+    /// [`Refused::Unknown`], [`Refusal::Internal`].
     pub async fn deliveries(&self, caller: &Caller, id: WebhookId, page: LogPage) -> Result<Vec<DeliveryRecord>, Refusal> {
-        self.store().deliveries_of(project(caller)?, id, page).await.trouble()?.ok_or(Refusal::NoSuchWebhook)
+        self.store().deliveries_of(project(caller)?, id, page).await.trouble()?.ok_or(Refusal::Webhook(Refused::Unknown))
     }
 
     /// Forgets events, deliveries and tries that are old enough. Answers how many events went.
@@ -131,7 +131,7 @@ impl Road {
 
     /// Where something may be sent, as far as that can be told without asking anybody; what its name leads to is checked at each delivery.
     fn webhook_url(&self, text: &str) -> Result<String, Refusal> {
-        let wrong = |reason: String| Refusal::WebhookUrl { reason };
+        let wrong = |reason: String| Refusal::Webhook(Refused::Url { reason });
         let mut url = Url::parse(text.trim()).map_err(|error| wrong(format!("it does not read: {error}")))?;
         self.poster().check(&url).map_err(|error| wrong(error.to_string()))?;
         url.set_fragment(None);
@@ -141,13 +141,13 @@ impl Road {
 
 /// Whoever has no project has no webhooks.
 fn project(caller: &Caller) -> Result<ProjectId, Refusal> {
-    caller.project.ok_or(Refusal::NoSuchWebhook)
+    caller.project.ok_or(Refusal::Webhook(Refused::Unknown))
 }
 
 fn queued<T>(asked: Asked<T>) -> Result<T, Refusal> {
     match asked {
         Asked::Queued(what) => Ok(what),
-        Asked::Disabled => Err(Refusal::WebhookDisabled),
-        Asked::Unknown => Err(Refusal::NoSuchWebhook),
+        Asked::Disabled => Err(Refusal::Webhook(Refused::Disabled)),
+        Asked::Unknown => Err(Refusal::Webhook(Refused::Unknown)),
     }
 }

@@ -172,6 +172,14 @@ impl Pipeline {
         Ok(Judged { verdict: self.verdict(fused, ask.profile, &picture, seen.as_ref()), picture, patches, seen })
     }
 
+    /// The part of a judged picture that looks generated while the rest does not, by the card's rule; `None` when none does, and when the
+    /// model was not asked.
+    #[must_use]
+    pub fn region(&self, judged: &Judged) -> Option<Region> {
+        let (edits, rgb) = (self.card().edits?, &judged.picture.rgb);
+        Region::hottest(rgb.width(), rgb.height(), &judged.seen.as_ref()?.patches).filter(|region| region.stands_out(edits))
+    }
+
     /// The model's card.
     #[must_use]
     pub fn card(&self) -> &ModelCard {

@@ -107,6 +107,17 @@ impl ModelCard {
         Ok(bytes)
     }
 
+    /// What the weights are, in one word: the SHA-256 of their file, or of its views' hashes one after the other where there are several.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let mut files: Vec<&str> = self.views.iter().map(|view| view.sha256.as_str()).collect();
+        files.dedup();
+        match files[..] {
+            [only] => only.to_owned(),
+            _ => hex::encode(Sha256::digest(files.concat())),
+        }
+    }
+
     /// The thresholds of a profile: its own, or those of all.
     #[must_use]
     pub fn thresholds_of(&self, profile: Profile) -> &Thresholds {

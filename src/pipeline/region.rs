@@ -73,18 +73,30 @@ impl Region {
         })
     }
 
-    /// What it says under a card's thresholds: nothing, unless a part is hot, the rest is cold and the two lie far apart.
+    /// Whether it is a part that is hot while the rest is cold, and the two lie far apart, under a card's thresholds.
+    #[must_use]
+    pub fn stands_out(&self, edits: Edits) -> bool {
+        let clear = self.inside >= edits.inside && self.outside <= edits.outside && self.inside - self.outside >= edits.contrast;
+        clear && PART.contains(&self.share)
+    }
+
+    /// How generated it looks, 0–1: patch logits are no calibrated probabilities.
+    #[must_use]
+    pub fn heat(&self) -> f64 {
+        sigmoid(self.inside)
+    }
+
+    /// What it says under a card's thresholds: nothing, unless it stands out.
     #[must_use]
     pub fn signal(&self, edits: Edits) -> Option<Signal> {
-        let clear = self.inside >= edits.inside && self.outside <= edits.outside && self.inside - self.outside >= edits.contrast;
-        if !clear || !PART.contains(&self.share) {
+        if !self.stands_out(edits) {
             return None;
         }
         let percent = (self.share * 100.0).round();
         let summary =
             format!("About {percent} % of the picture looks generated, and the rest does not: part of it may have been made or replaced.");
         let mut signal = Signal::new(Stage::Classifier, GENERATED_REGION, summary);
-        signal.score = Some((100.0 * sigmoid(self.inside)).min(MOST));
+        signal.score = Some((100.0 * self.heat()).min(MOST));
         signal.edit = Some(Edit::Ai);
         Some(signal)
     }

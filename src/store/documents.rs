@@ -2,9 +2,15 @@
 
 use sea_orm::{DeriveActiveEnum, EntityTrait, EnumIter};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use touchstone_core::{
-    analysis::Analysis, credit::Credits, ids::DocumentId, organization::Organization, submission::Options, time::Timestamp,
-    verdict::Verdict,
+    analysis::Analysis,
+    credit::Credits,
+    ids::{DocumentId, ProjectId},
+    organization::Organization,
+    submission::{Asked, Options},
+    time::Timestamp,
+    verdict::{Spot, Verdict},
 };
 
 use crate::{
@@ -19,6 +25,8 @@ use crate::{
 pub enum DocumentKind {
     /// One image.
     Image,
+    /// Images that were sent in one request of the /v1 API. Its own status is as an archive's.
+    Batch,
     /// An archive of images. Nothing is to be done with it itself and nothing is paid for it, so its own status is `done` from the
     /// start: how far it has come is its members' to say ([`crate::BatchRecord::status`]).
     Zip,
@@ -50,6 +58,20 @@ pub enum Settlement {
     Released,
     /// Spent, and given back all the same.
     Refunded,
+}
+
+/// Why a document failed, for machines: the codes of the /v1 API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum FailureCode {
+    /// The image cannot be judged as it is.
+    InvalidRequest,
+    /// Its URL did not return a valid image.
+    ImageUnfetchable,
+    /// It has more bytes than an image may have.
+    ImageTooLarge,
+    /// An error of ours.
+    InternalError,
 }
 
 /// How far a picture beside the verdict has come.
@@ -97,6 +119,10 @@ pub struct DocumentRecord {
     pub organization: Organization,
     /// What was submitted.
     pub kind: DocumentKind,
+    /// Of which project's key it is.
+    pub project: Option<ProjectId>,
+    /// The batch that it came in, and its place there.
+    pub batch: Option<(DocumentId, usize)>,
     /// Where it lies in the archive that it came in; `None` for one that was submitted by itself.
     pub member: Option<Member>,
     /// The stored object that is judged.
@@ -105,6 +131,10 @@ pub struct DocumentRecord {
     pub object_etag: String,
     /// What was asked for.
     pub options: Options,
+    /// What the /v1 API was asked for; `None`: it came another way.
+    pub asked: Option<Asked>,
+    /// Where it is to be fetched from, until that is done.
+    pub source_url: Option<String>,
     /// A test key submitted it: it cost nothing.
     pub test: bool,
     /// For the operator's own support; never in an answer.
@@ -117,6 +147,14 @@ pub struct DocumentRecord {
     pub verdict: Option<Verdict>,
     /// Why it failed, if it did.
     pub error_message: Option<String>,
+    /// The same for machines; `None` also where nobody would ask.
+    pub failure: Option<FailureCode>,
+    /// The parts of the picture that stand out.
+    pub regions: Vec<Spot>,
+    /// What forensics measured, if that was asked for.
+    pub forensics: Option<Value>,
+    /// Its verdict was taken over from an earlier document of the same content.
+    pub cached: bool,
     /// The heatmap.
     pub heatmap: AssetRecord,
     /// The preview.
@@ -169,6 +207,11 @@ pub(crate) fn read(row: document::Model, organization: Organization) -> Result<D
         id: DocumentId(row.id),
         organization,
         kind: row.kind,
+        project: row.project_id.map(ProjectId),
+        batch: row.batch_id.map(DocumentId).zip(row.position.and_then(|position| usize::try_from(position).ok())),
+        asked: row.v1.as_deref().map(|json| parse(&row, "v1", json)).transpose()?,
+        regions: row.regions.as_deref().map(|json| parse(&row, "regions", json)).transpose()?.unwrap_or_default(),
+        forensics: row.forensics.as_deref().map(|json| parse(&row, "forensics", json)).transpose()?,
         member: batches::member(&row)?,
         verdict: row.verdict.as_deref().map(|json| parse(&row, "verdict", json)).transpose()?,
         analysis: analysis(&row, &options)?,
@@ -180,6 +223,9 @@ pub(crate) fn read(row: document::Model, organization: Organization) -> Result<D
         user_agent: row.user_agent,
         status: row.status,
         error_message: row.error_message,
+        failure: row.failure_code,
+        cached: row.cached,
+        source_url: row.source_url,
         heatmap: AssetRecord { status: row.heatmap_status, object_key: row.heatmap_key, content_type: row.heatmap_content_type },
         preview: AssetRecord { status: row.preview_status, object_key: row.preview_key, content_type: row.preview_content_type },
         charged: Credits { base: row.charged_base, boost: row.charged_boost },

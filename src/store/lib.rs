@@ -49,7 +49,7 @@ pub use batches::{BatchRecord, Member, NewBatch, NewMember, Work};
 pub use claim::{Claim, ClaimedJob};
 pub use deliveries::{Attempt, DeliveryLease, DeliveryState, Due, Recorded, Tried};
 pub use delivery_log::{Asked, DeliveryRecord, LogPage, MOST_REPLAYED};
-pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Settlement};
+pub use documents::{Asset, AssetRecord, AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Settlement};
 pub use error::{AccountError, StoreError};
 pub use freeze::{Freeze, Frozen, SyncEnd, UsageSync};
 pub use jobs::Lease;

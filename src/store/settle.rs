@@ -3,15 +3,16 @@
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect, sea_query::Expr,
 };
+use serde_json::Value;
 use touchstone_core::{
     credit::{Balance, Credits, Entry, Taken},
     ids::{DocumentId, OrganizationId},
     time::Timestamp,
-    verdict::Verdict,
+    verdict::{Spot, Verdict},
 };
 
 use crate::{
-    Analyzed, Asset, AssetStatus, DocumentStatus, Lease, Settlement, Store, StoreError,
+    Analyzed, Asset, AssetStatus, DocumentStatus, FailureCode, Lease, Settlement, Store, StoreError,
     credits::{self, Movement, record},
     entities::document::{ActiveModel, Column, Entity, Model},
     jobs, outbox,
@@ -23,6 +24,10 @@ use crate::{
 pub struct Finished<'a> {
     /// What was found.
     pub verdict: &'a Verdict,
+    /// The parts of the picture that stand out.
+    pub regions: &'a [Spot],
+    /// What forensics measured, if that was asked for.
+    pub forensics: Option<&'a Value>,
     /// [`AssetStatus::Pending`] when one will be drawn now, else [`AssetStatus::None`].
     pub heatmap: AssetStatus,
     /// The same for the preview.
@@ -71,6 +76,7 @@ impl Store {
     /// When the database fails.
     pub async fn finish(&self, lease: &Lease, document: DocumentId, finished: Finished<'_>) -> Result<bool, StoreError> {
         let verdict = serde_json::to_string(finished.verdict)?;
+        let regions = serde_json::to_string(finished.regions)?;
         let write = self.write().await?;
         if !jobs::hold(&write, lease).await? {
             return Ok(false);
@@ -79,6 +85,8 @@ impl Store {
             let mut done = ActiveModel {
                 status: Set(DocumentStatus::Done),
                 verdict: Set(Some(verdict)),
+                regions: Set(Some(regions)),
+                forensics: Set(finished.forensics.map(Value::to_string)),
                 heatmap_status: Set(finished.heatmap),
                 preview_status: Set(finished.preview),
                 ..ended(&row, Settlement::Settled)
@@ -92,16 +100,16 @@ impl Store {
     }
 
     /// The document cannot be judged: it is failed, its credits go back as they were taken, the job is done. A document that was
-    /// judged before stays judged; only its pending pictures fail. `false`: the lease was lost and nothing was changed.
+    /// judged before stays judged; only its pending pictures fail. `code` and `message` tell its owner why. `false`: the lease was lost and nothing was changed.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn fail(&self, lease: &Lease, document: DocumentId, message: &str) -> Result<bool, StoreError> {
+    pub async fn fail(&self, lease: &Lease, document: DocumentId, code: FailureCode, message: &str) -> Result<bool, StoreError> {
         let write = self.write().await?;
         if !jobs::hold(&write, lease).await? {
             return Ok(false);
         }
-        fail_document(&write, document, message).await?;
+        fail_document(&write, document, code, message).await?;
         jobs::remove(&write, lease).await?;
         self.commit_end(write, document).await
     }
@@ -118,7 +126,7 @@ impl Store {
         }
         jobs::bury(&write, lease, error).await?;
         let Some(document) = document else { return write.commit().await.map(|()| true) };
-        fail_document(&write, document, message).await?;
+        fail_document(&write, document, FailureCode::InternalError, message).await?;
         self.commit_end(write, document).await
     }
 
@@ -202,11 +210,12 @@ pub(crate) const fn taken(row: &Model) -> Taken {
     Taken { credits: Credits { base: row.charged_base, boost: row.charged_boost }, month: row.base_month }
 }
 
-async fn fail_document(write: &DatabaseTransaction, document: DocumentId, message: &str) -> Result<(), StoreError> {
+async fn fail_document(write: &DatabaseTransaction, document: DocumentId, code: FailureCode, message: &str) -> Result<(), StoreError> {
     let Some(row) = unfinished(write, document).await? else { return fail_pictures(write, document).await };
     let failed = ActiveModel {
         status: Set(DocumentStatus::Failed),
         error_message: Set(Some(message.to_owned())),
+        failure_code: Set(Some(code)),
         ..ended(&row, Settlement::Released)
     };
     failed.update(write).await?;

@@ -101,6 +101,12 @@ impl Store {
         Self { plans: Some(plans), ..self }
     }
 
+    /// What each plan allows, if this store was told.
+    #[must_use]
+    pub const fn plans(&self) -> Option<Plans> {
+        self.plans
+    }
+
     /// What an organisation's base credits are set to each month; 0: there is no allowance. Metered ones need none.
     pub(crate) fn allowance(&self, organization: &Organization) -> i64 {
         let terms = self.plans.filter(|_| !organization.metered).map(|plans| plans.terms(organization.plan));

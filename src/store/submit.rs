@@ -11,7 +11,7 @@ use touchstone_core::{
     ids::{DocumentId, OrganizationId, ProjectId},
     job::NewJob,
     organization::Organization,
-    submission::Options,
+    submission::{Asked, Options},
     time::Timestamp,
 };
 
@@ -45,6 +45,8 @@ pub struct NewDocument {
     pub object_etag: String,
     /// What shall come out.
     pub options: Options,
+    /// What the /v1 API was asked for; every such submission is one of its own, whatever was submitted before.
+    pub asked: Option<Asked>,
     /// For this long the same submission is answered with the same document (row T17).
     pub replay_window: Duration,
     /// Credits that an image costs. From a metered organisation nothing is taken, it is counted; a test key's costs nothing.
@@ -116,7 +118,7 @@ impl Store {
             return Ok(Submitted::Busy);
         }
         let mut till = Till { write: &write, organization: new.organization, price, balance, now };
-        let document = row(&new, options, fingerprint, now);
+        let document = row(&new, options, fingerprint, now)?;
         let made = match &new.work {
             Work::Image(job) => till.image(document, new.id, job).await,
             Work::Batch(batch) => till.batch(document, new.id, batch).await,
@@ -183,9 +185,11 @@ fn fingerprint(new: &NewDocument, options: &str) -> String {
     let instance = Some(new.work.queue()).filter(|queue| !queue.is_empty());
     // A live submission is paid for and billed: a test one never stands for it.
     let test = new.test.then_some(TEST);
+    // What /v1 hands back is fresh each time.
+    let own = new.asked.as_ref().map(|_| new.id.to_string());
     let always = [new.organization.to_string(), new.object_key.clone(), new.object_etag.clone(), options.to_owned(), chosen];
     let mut hasher = Sha256::new();
-    for part in always.iter().map(String::as_str).chain(instance).chain(test) {
+    for part in always.iter().map(String::as_str).chain(instance).chain(test).chain(own.as_deref()) {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
@@ -251,8 +255,8 @@ pub(crate) fn is_duplicate(error: &DbErr) -> bool {
 }
 
 /// A document that waits to be judged; what was taken for it is still to be filled in.
-fn row(new: &NewDocument, options: String, fingerprint: String, now: Timestamp) -> ActiveModel {
-    ActiveModel {
+fn row(new: &NewDocument, options: String, fingerprint: String, now: Timestamp) -> Result<ActiveModel, StoreError> {
+    Ok(ActiveModel {
         id: Set(new.id.0),
         organization_id: Set(new.organization.0),
         object_key: Set(new.object_key.clone()),
@@ -289,5 +293,12 @@ fn row(new: &NewDocument, options: String, fingerprint: String, now: Timestamp) 
         entry: Set(None),
         skipped: Set(None),
         project_id: Set(new.project.map(|project| project.0)),
-    }
+        v1: Set(new.asked.as_ref().map(serde_json::to_string).transpose()?),
+        source_url: Set(None),
+        failure_code: Set(None),
+        regions: Set(None),
+        forensics: Set(None),
+        cached: Set(false),
+        content_key: Set(None),
+    })
 }

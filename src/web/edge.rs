@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use actix_web::{
-    Error, HttpResponse, ResponseError,
+    Error, HttpMessage, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -19,10 +19,16 @@ use actix_web::{
 };
 use tracing::{Instrument, field};
 
-use crate::{errors::Failure, metrics, request_id, site::Site};
+use crate::{
+    api::v1,
+    errors::Failure,
+    metrics,
+    request_id::{self, RequestId},
+    site::Site,
+};
 
 /// Routes that answer while the server drains: they say so themselves.
-const ALWAYS: [&str; 2] = ["/health", "/metrics"];
+const ALWAYS: [&str; 3] = ["/health", "/metrics", "/v1/health"];
 
 /// Pages and the page's own door: other origins have no business with them.
 const SAME_ORIGIN: [&str; 3] = ["/", "/try", "/metrics"];
@@ -30,12 +36,15 @@ const SAME_ORIGIN: [&str; 3] = ["/", "/try", "/metrics"];
 /// The outermost layer.
 pub(crate) async fn edge(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let id = request_id::of(request.headers());
+    let id = RequestId::of(request.headers());
+    request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
-    let span = tracing::info_span!("request", id, %method, key = field::Empty, test = field::Empty);
+    let span = tracing::info_span!("request", id = id.0, %method, key = field::Empty, test = field::Empty);
     let shared = !SAME_ORIGIN.contains(&request.path());
     let quiet = ALWAYS.contains(&request.path());
-    let mut response = answer(request, next, shared, quiet).instrument(span.clone()).await?;
+    let v1 = v1::edge::answers(request.path());
+    let response = answer(request, next, shared, quiet).instrument(span.clone()).await?;
+    let mut response = if v1 { span.in_scope(|| v1::edge::finish(response, &id)) } else { response };
 
     let status = response.status();
     let route = response.request().match_pattern().unwrap_or_else(|| "none".into());
@@ -45,7 +54,7 @@ pub(crate) async fn edge(request: ServiceRequest, next: Next<impl MessageBody + 
         true => tracing::debug!(route, status = status.as_u16(), ms, "answered"),
         false => tracing::info!(route, status = status.as_u16(), ms, "answered"),
     });
-    finish(response.headers_mut(), &id, shared);
+    finish(response.headers_mut(), &id.0, shared);
     Ok(response)
 }
 
@@ -57,7 +66,7 @@ async fn answer(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let draining = request.app_data::<Data<Site>>().and_then(|site| site.draining());
     if let Some(refusal) = draining.filter(|_| !quiet) {
-        let mut response = Failure::from(refusal).error_response();
+        let mut response = HttpResponse::from_error(Failure::from(refusal));
         response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
         return Ok(request.into_response(response));
     }
@@ -72,8 +81,8 @@ async fn answer(
 /// origin may ask.
 fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
-        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT"))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "apikey, content-type, x-amz-acl, x-request-id"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, PATCH, DELETE"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "apikey, authorization, content-type, x-amz-acl, x-request-id"))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, "86400"))
         .finish()
 }
@@ -90,7 +99,9 @@ fn finish(headers: &mut HeaderMap, id: &str, shared: bool) {
     }
     if shared {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        let shown = HeaderValue::from_static("X-Request-Id, Retry-After, X-Heatmap-Status");
+        let shown = HeaderValue::from_static(
+            "X-Request-Id, Retry-After, X-Heatmap-Status, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset",
+        );
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, shown);
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     BodyTooLarge(usize),
     /// The body stood still or took too long.
     BodyTooSlow,
+    /// The body is of another content type than this.
+    WrongMedia(&'static str),
     /// The document has no preview: none was asked for, or the image could not be judged.
     NoPreview,
     /// The document's preview could not be drawn.
@@ -91,6 +93,15 @@ impl Failure {
         Self::Refusal(Refusal::Internal { reference })
     }
 
+    /// What the framework itself refused, by its status: its own words are not for strangers.
+    pub(crate) fn unread(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NoSuchPath,
+            status if status.is_client_error() => Self::problem("value_error", &["request"], "The request could not be read.", Value::Null),
+            status => Self::internal(&format!("the framework answered {status}")),
+        }
+    }
+
     fn told(&self) -> (String, String) {
         let (error, detail) = match self {
             Self::Refusal(refusal) => return (refusal.sentence(), refusal.way_out()),
@@ -98,6 +109,7 @@ impl Failure {
             Self::BodyTooLarge(most) => {
                 return ("Request body too large".into(), format!("The JSON body may have at most {}.", human_bytes(*most as u64)));
             }
+            Self::WrongMedia(expected) => return ("Unsupported media type".into(), format!("The Content-Type must be {expected}.")),
             Self::WrongMethod(allow) => return ("Method not allowed".into(), format!("This path takes {allow}.")),
             Self::NoSuchPath => ("Not found", "There is nothing under this path. GET /docs lists what there is."),
             Self::NotAcceptable => ("Not acceptable", "The answer is JSON. Send Accept: application/json, or leave Accept out."),
@@ -148,6 +160,7 @@ impl ResponseError for Failure {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::WrongMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         }
     }
 

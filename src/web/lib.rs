@@ -7,6 +7,7 @@ mod api {
     //! The API dialects, and usage.
     pub(crate) mod billing;
     pub(crate) mod truthscan;
+    pub(crate) mod v1;
 }
 mod console {
     //! Pages for people.
@@ -32,3 +33,4 @@ mod site;
 pub use openapi::openapi_json;
 pub use server::{BindError, Bound, bind};
 pub use settings::{Settings, TryIt};
+pub use site::ModelFacts;

@@ -11,8 +11,18 @@ use std::{
     time::Duration,
 };
 
-use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock};
-use touchstone_core::{ids::OrganizationId, refusal::Refusal};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::keyed::DefaultKeyedStateStore,
+};
+use touchstone_core::{
+    ids::{OrganizationId, ProjectId},
+    plan::{Plan, Plans, Terms},
+    refusal::Refusal,
+    time::Timestamp,
+};
 
 use crate::settings::Settings;
 
@@ -22,16 +32,56 @@ const MOST_KEYS: usize = 50_000;
 /// How many questions pass between two looks at the memory.
 const LOOK_EVERY: u32 = 1024;
 
+/// What is told where there is no limit: a client that divides by it must not fail.
+const UNLIMITED: u32 = 1_000_000;
+
+/// A token bucket an asker, which tells how full it is.
+type Buckets<K> = RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock, StateInformationMiddleware>;
+
 /// One limit for each asker of a kind.
 pub(crate) struct Limit<K: Hash + Eq + Clone> {
     quota: Option<Quota>,
-    askers: RwLock<Option<DefaultKeyedRateLimiter<K>>>,
+    askers: RwLock<Option<Buckets<K>>>,
     asked: AtomicU32,
+}
+
+/// Where an asker stands with a limit (row V8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Requests a second, lastingly.
+    pub(crate) limit: u32,
+    /// Requests that would pass now.
+    pub(crate) remaining: u32,
+    /// When the bucket is full again, in Unix seconds.
+    pub(crate) reset: i64,
+}
+
+/// Where an asker stands, and whether this question passed.
+pub(crate) type Passed = (Standing, Result<(), Refusal>);
+
+impl Standing {
+    /// Of whom nothing confines.
+    pub(crate) fn unlimited() -> Self {
+        Self { limit: UNLIMITED, remaining: UNLIMITED, reset: Timestamp::now().seconds() }
+    }
+
+    fn new(quota: Quota, remaining: u32) -> Self {
+        let missing = quota.burst_size().get().saturating_sub(remaining);
+        let (until_full, now) = (quota.replenish_interval() * missing, Timestamp::now());
+        // Never less than one a second: a limit of 0 would read as closed.
+        let limit = (1.0 / quota.replenish_interval().as_secs_f64()).round().max(1.0) as u32;
+        Self { limit, remaining, reset: (now + until_full + Duration::from_millis(999)).seconds() }
+    }
+
+    /// As headers, all in lower case.
+    pub(crate) fn headers(self) -> [(&'static str, i64); 3] {
+        [("x-ratelimit-limit", self.limit.into()), ("x-ratelimit-remaining", self.remaining.into()), ("x-ratelimit-reset", self.reset)]
+    }
 }
 
 impl<K: Hash + Eq + Clone> Limit<K> {
     fn new(quota: Option<Quota>) -> Self {
-        Self { askers: RwLock::new(quota.map(DefaultKeyedRateLimiter::keyed)), quota, asked: AtomicU32::new(0) }
+        Self { askers: RwLock::new(quota.map(buckets)), quota, asked: AtomicU32::new(0) }
     }
 
     /// `per_second` lastingly and `burst` at once; 0 a second is no limit.
@@ -50,16 +100,23 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     /// # Errors
     /// [`Refusal::TooManyRequests`] with the time after which the next one passes.
     pub(crate) fn ask(&self, asker: &K) -> Result<(), Refusal> {
+        self.stand(asker).1
+    }
+
+    /// The same, and where the asker stands then.
+    pub(crate) fn stand(&self, asker: &K) -> Passed {
         if self.asked.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 {
             self.forget();
         }
         let askers = self.askers.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(limiter) = askers.as_ref() else { return Ok(()) };
-        limiter.check_key(asker).map_err(|not_until| {
-            let wait = not_until.wait_time_from(governor::clock::DefaultClock::default().now());
-            // Whole seconds, rounded up: that is what Retry-After can say.
-            Refusal::TooManyRequests { retry_after: Duration::from_secs(wait.as_millis().div_ceil(1000).clamp(1, 86_400) as u64) }
-        })
+        let Some((limiter, quota)) = askers.as_ref().zip(self.quota) else { return (Standing::unlimited(), Ok(())) };
+        match limiter.check_key(asker) {
+            Ok(snapshot) => (Standing::new(quota, snapshot.remaining_burst_capacity()), Ok(())),
+            Err(not_until) => {
+                let wait = not_until.wait_time_from(DefaultClock::default().now());
+                (Standing::new(quota, 0), Err(too_many(wait)))
+            }
+        }
     }
 
     fn forget(&self) {
@@ -67,9 +124,18 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         let Some(limiter) = askers.as_ref() else { return };
         limiter.retain_recent();
         if limiter.len() > MOST_KEYS {
-            *askers = self.quota.map(DefaultKeyedRateLimiter::keyed);
+            *askers = self.quota.map(buckets);
         }
     }
+}
+
+fn buckets<K: Hash + Eq + Clone>(quota: Quota) -> Buckets<K> {
+    RateLimiter::keyed(quota).with_middleware()
+}
+
+/// Whole seconds, rounded up: that is what Retry-After can say.
+pub(crate) fn too_many(wait: Duration) -> Refusal {
+    Refusal::TooManyRequests { retry_after: Duration::from_secs(wait.as_millis().div_ceil(1000).clamp(1, 86_400) as u64) }
 }
 
 /// All limits of the server.
@@ -78,6 +144,8 @@ pub(crate) struct Limits {
     pub(crate) organization: Limit<OrganizationId>,
     /// Calls without a key, and calls with a wrong one.
     pub(crate) keyless: Limit<Option<IpAddr>>,
+    /// Calls of /v1, by the plan of whoever's project it is (row V8).
+    projects: [Limit<ProjectId>; Plan::ALL.len()],
     /// Images tried on the page: how fast.
     pub(crate) try_it: Limit<Option<IpAddr>>,
     /// Images tried on the page: how many a day.
@@ -85,14 +153,26 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The limits that the settings name.
-    pub(crate) fn new(settings: &Settings) -> Self {
+    /// The limits that the settings and the plans name.
+    pub(crate) fn new(settings: &Settings, plans: Option<Plans>) -> Self {
+        let of_plan = |plan| match plans.map(|plans| plans.terms(plan)) {
+            Some(Terms { per_second, burst, .. }) => Limit::per_second(per_second, burst),
+            None => Limit::new(None),
+        };
         Self {
+            projects: Plan::ALL.map(of_plan),
             organization: Limit::per_second(settings.organization_per_second, settings.organization_burst),
             keyless: Limit::per_second(settings.keyless_per_second, settings.keyless_burst),
             try_it: Limit::per(Duration::from_secs(60), settings.try_it_per_minute),
             try_it_day: Limit::per(Duration::from_secs(86_400), settings.try_it_per_day),
         }
+    }
+}
+
+impl Limits {
+    /// The limit of the projects of a plan.
+    pub(crate) fn project(&self, plan: Plan) -> &Limit<ProjectId> {
+        &self.projects[plan as usize]
     }
 }
 
@@ -116,6 +196,19 @@ mod tests {
         }
         assert_eq!(limit.ask(&1), Err(Refusal::TooManyRequests { retry_after: Duration::from_secs(1) }));
         assert_eq!(limit.ask(&2), Ok(()), "others are not held up");
+    }
+
+    // V8
+    #[test]
+    fn an_asker_is_told_where_it_stands() {
+        let limit = Limit::per_second(2, 5);
+        let now = Timestamp::now().seconds();
+        let (first, passed) = limit.stand(&1);
+        assert_eq!((first.limit, first.remaining, passed), (2, 4, Ok(())));
+        assert!((now..=now + 3).contains(&first.reset), "{first:?}");
+        let last = (0..5).map(|_| limit.stand(&1)).last().expect("an answer");
+        assert!(last.0.remaining == 0 && last.1.is_err() && last.0.reset >= now + 2, "{last:?}");
+        assert_eq!(Limit::per_second(0, 0).stand(&1).0.limit, UNLIMITED);
     }
 
     #[test]

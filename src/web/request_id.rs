@@ -1,7 +1,12 @@
 //! The name of one request: taken from the caller if it is harmless in a log line, else made here.
 
-use actix_web::http::header::HeaderMap;
-use uuid::Uuid;
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header::HeaderMap};
+use ulid::Ulid;
 
 /// The header that carries it, both ways.
 pub(crate) const HEADER: &str = "x-request-id";
@@ -9,10 +14,27 @@ pub(crate) const HEADER: &str = "x-request-id";
 /// Longest id that is taken from a caller.
 const LONGEST: usize = 64;
 
-/// The caller's id, or a fresh one.
-pub(crate) fn of(headers: &HeaderMap) -> String {
-    let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_harmless(id));
-    given.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
+/// The name of the request at hand, for answers that tell it (row V14).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl RequestId {
+    /// The caller's id, or a fresh one: `req_` and a ULID.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_harmless(id));
+        Self(given.map_or_else(|| format!("req_{}", Ulid::new()), str::to_owned))
+    }
+}
+
+impl FromRequest for RequestId {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    /// The one that the outermost layer gave.
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let given = request.extensions().get::<Self>().cloned();
+        ready(Ok(given.unwrap_or_else(|| Self::of(request.headers()))))
+    }
 }
 
 fn is_harmless(id: &str) -> bool {
@@ -22,6 +44,13 @@ fn is_harmless(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // V14
+    #[test]
+    fn a_fresh_id_says_what_it_is() {
+        let id = RequestId::of(&HeaderMap::new()).0;
+        assert!(is_harmless(&id) && id.strip_prefix("req_").is_some_and(|ulid| Ulid::from_string(ulid).is_ok()), "{id}");
+    }
 
     #[test]
     fn only_harmless_ids_are_taken_over() {

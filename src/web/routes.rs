@@ -11,6 +11,7 @@ use crate::{
     api::{
         billing::{events, sync, usage},
         truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
+        v1,
     },
     console::try_it,
     docs,
@@ -45,7 +46,13 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(at("/openapi.json", "GET, HEAD").route(get(docs::openapi)).wrap(Compress::default()))
         .service(at("/docs", "GET, HEAD").route(get(docs::slash)))
         .service(at("/docs/{file:.*}", "GET, HEAD").route(get(docs::page)).wrap(Compress::default()))
+        .configure(v1_table)
         .default_service(web::to(nothing_here));
+}
+
+/// The part of the table under `/v1`: there everything, also what goes wrong, is told in that dialect.
+fn v1_table(config: &mut ServiceConfig) {
+    config.service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
 }
 
 /// A path that tells those who use another method which ones it takes.

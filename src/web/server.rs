@@ -13,7 +13,14 @@ use touchstone_billing::Billing;
 use touchstone_moderation::Road;
 use url::{Host, Url};
 
-use crate::{edge::edge, metrics, proxies::NoNetwork, routes, settings::Settings, site::Site};
+use crate::{
+    edge::edge,
+    metrics,
+    proxies::NoNetwork,
+    routes,
+    settings::Settings,
+    site::{ModelFacts, Site},
+};
 
 /// How long an idle connection is kept for its next request, in seconds: longer than proxies usually do.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -38,12 +45,18 @@ pub struct Bound {
     site: Data<Site>,
 }
 
-/// Builds the server on a listener that is bound already. `model` is the name and version of the model that judges, for the
+/// Builds the server on a listener that is bound already. `model` is what judges here, if anything does, for the
 /// pages. Must be called on the runtime that is to run the road.
 ///
 /// # Errors
 /// When a setting makes no sense or the listener cannot be used.
-pub fn bind(listener: TcpListener, settings: &Settings, road: Road, billing: Billing, model: String) -> Result<Bound, BindError> {
+pub fn bind(
+    listener: TcpListener,
+    settings: &Settings,
+    road: Road,
+    billing: Billing,
+    model: Option<ModelFacts>,
+) -> Result<Bound, BindError> {
     let public = is_public(listener.local_addr()?.ip(), road.public_url());
     let recorder = if settings.metrics { metrics::install() } else { None };
     let site = Data::new(Site::new(road, billing, settings, public, model, recorder)?);

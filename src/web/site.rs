@@ -10,26 +10,28 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::HttpRequest;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinError,
 };
 use touchstone_billing::Billing;
-use touchstone_core::{organization::Caller, refusal::Refusal};
+use touchstone_core::{ids::ProjectId, organization::Caller, refusal::Refusal};
 use touchstone_moderation::Road;
 use tracing::Instrument;
+use utoipa::ToSchema;
 
 use crate::{
     errors::Failure,
     extract::client,
-    limit::{Limits, asker},
+    limit::{Limits, Passed, asker},
     proxies::{NoNetwork, Proxies},
     scopes,
     settings::{Settings, TryIt},
@@ -41,6 +43,20 @@ const RESTART: Duration = Duration::from_secs(5);
 /// When to come back for an upload that found no place.
 const NO_PLACE: Duration = Duration::from_secs(2);
 
+/// Which weights judge.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ModelFacts {
+    /// The model's name.
+    #[schema(example = "touchstone-2")]
+    pub name: String,
+    /// Its version.
+    #[schema(example = "1.0.0")]
+    pub version: String,
+    /// SHA-256 of its weights.
+    #[schema(example = "a3f5…")]
+    pub sha256: String,
+}
+
 /// Everything that handlers share.
 pub(crate) struct Site {
     road: Road,
@@ -49,8 +65,10 @@ pub(crate) struct Site {
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) proxies: Proxies,
-    /// Name and version of the model that judges, for pages.
-    pub(crate) model: String,
+    /// The model that judges here; `None` on a node that judges nothing itself.
+    pub(crate) model: Option<ModelFacts>,
+    /// When this node began to serve.
+    pub(crate) started: Instant,
     /// The public can reach this listener.
     public: bool,
     uploads: Arc<Semaphore>,
@@ -69,14 +87,14 @@ impl Site {
         billing: Billing,
         settings: &Settings,
         public: bool,
-        model: String,
+        model: Option<ModelFacts>,
         metrics: Option<PrometheusHandle>,
     ) -> Result<Self, NoNetwork> {
         Ok(Self {
-            road,
-            billing,
             runtime: Handle::current(),
-            limits: Limits::new(settings),
+            billing,
+            limits: Limits::new(settings, road.plans()),
+            started: Instant::now(),
             proxies: Proxies::parse(&settings.trusted_proxies)?,
             model,
             public,
@@ -85,6 +103,7 @@ impl Site {
             draining: AtomicBool::new(false),
             metrics,
             settings: settings.clone(),
+            road,
         })
     }
 
@@ -174,6 +193,23 @@ impl Site {
         let caller = self.permitted(key, request).await?;
         self.limits.organization.ask(&caller.organization.id)?;
         Ok(caller)
+    }
+
+    /// Counts a request against its project's limit (row V8): where the project stands now, and whether the request passes.
+    ///
+    /// # Errors
+    /// When the nodes' shared limit cannot be asked: nobody passes uncounted.
+    pub(crate) async fn project_limit(&self, caller: &Caller) -> Result<Passed, Failure> {
+        let project = caller.project.unwrap_or(ProjectId::default_of(caller.organization.id));
+        Ok(self.limits.project(caller.organization.plan).stand(&project))
+    }
+
+    /// Where people read how the service is.
+    pub(crate) fn status_page(&self) -> String {
+        match self.road.v1().status_page.as_str() {
+            "" => format!("{}/v1/health", self.road.public_url()),
+            page => page.to_owned(),
+        }
     }
 
     /// A place for one upload, kept until the permit is dropped.

@@ -176,7 +176,14 @@ async fn settle_one(store: &Store, worker: &str, verdict: &Verdict) -> anyhow::R
     let claim = Claim { worker, names: &[JOB], queues: None, limit: 1, permits: 1, lease: LEASE };
     for job in store.claim(claim).await? {
         let document: DocumentId = serde_json::from_value(job.payload)?;
-        let finished = Finished { verdict, heatmap: AssetStatus::None, preview: AssetStatus::None, analysis: Analyzed::None };
+        let finished = Finished {
+            verdict,
+            regions: &[],
+            forensics: None,
+            heatmap: AssetStatus::None,
+            preview: AssetStatus::None,
+            analysis: Analyzed::None,
+        };
         anyhow::ensure!(store.finish(&job.lease, document, finished).await? && store.complete(&job.lease).await?, "a lease was lost");
     }
     Ok(())
@@ -223,6 +230,7 @@ fn document(organization: OrganizationId, object_key: String) -> NewDocument {
         object_key,
         object_etag: "\"1\"".into(),
         options: Options { preview: false, heatmap: None, analysis: false, profile: Profile::Generic },
+        asked: None,
         replay_window: LEASE,
         cost: 1,
         test: false,

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{AnalysisStatus, AssetStatus, DocumentKind, DocumentStatus, Settlement};
+use crate::{AnalysisStatus, AssetStatus, DocumentKind, DocumentStatus, FailureCode, Settlement};
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "document")]
@@ -47,6 +47,16 @@ pub struct Model {
     pub skipped: Option<String>,
     /// Of the key that submitted it.
     pub project_id: Option<Uuid>,
+    /// What the /v1 API was asked for (JSON).
+    pub v1: Option<String>,
+    /// Where it is to be fetched from, until that is done.
+    pub source_url: Option<String>,
+    pub failure_code: Option<FailureCode>,
+    pub regions: Option<String>,
+    pub forensics: Option<String>,
+    pub cached: bool,
+    /// What it was judged by, for whoever sends the same again.
+    pub content_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -13,7 +13,7 @@ use super::{
     fixture::{MINUTE, document, verdict},
     on_every_database,
 };
-use crate::{AnalysisRecord, Analyzed, AssetStatus, Finished, Submitted};
+use crate::{AnalysisRecord, Analyzed, AssetStatus, FailureCode, Finished, Submitted};
 
 on_every_database!(
     an_analysis_is_recorded_with_its_verdict,
@@ -46,7 +46,8 @@ async fn submitted(f: &Fixture) -> DocumentId {
 
 async fn judged(f: &Fixture, analysis: Analyzed<'_>) -> DocumentId {
     let id = submitted(f).await;
-    let finished = Finished { verdict: &verdict(), heatmap: AssetStatus::None, preview: AssetStatus::None, analysis };
+    let finished =
+        Finished { verdict: &verdict(), regions: &[], forensics: None, heatmap: AssetStatus::None, preview: AssetStatus::None, analysis };
     assert!(f.store.finish(&f.claim_one().await.lease, id, finished).await.expect("finish"));
     id
 }
@@ -59,8 +60,14 @@ async fn an_analysis_is_recorded_with_its_verdict(f: Fixture) {
     let id = submitted(&f).await;
     assert_eq!(read(&f, id).await, AnalysisRecord::Analyzing);
     let (own, until) = (words("own"), Timestamp::now() + MINUTE);
-    let finished =
-        Finished { verdict: &verdict(), heatmap: AssetStatus::None, preview: AssetStatus::None, analysis: Analyzed::Ready(&own) };
+    let finished = Finished {
+        verdict: &verdict(),
+        regions: &[],
+        forensics: None,
+        heatmap: AssetStatus::None,
+        preview: AssetStatus::None,
+        analysis: Analyzed::Ready(&own),
+    };
     assert!(f.store.finish(&f.claim_one().await.lease, id, finished).await.expect("finish"));
     assert_eq!(read(&f, id).await, AnalysisRecord::Ready(own.clone()));
     assert!(!f.store.finish_analysis(id, Some(&words("late"))).await.expect("refused"), "it was final");
@@ -108,6 +115,6 @@ async fn requests_of_a_day_are_counted(f: Fixture) {
 
 async fn a_failed_document_has_its_analysis_skipped(f: Fixture) {
     let id = submitted(&f).await;
-    assert!(f.store.fail(&f.claim_one().await.lease, id, "no image").await.expect("failed"));
+    assert!(f.store.fail(&f.claim_one().await.lease, id, FailureCode::InvalidRequest, "no image").await.expect("failed"));
     assert_eq!(read(&f, id).await, AnalysisRecord::Skipped);
 }

@@ -14,7 +14,8 @@ use super::{
     on_every_database,
 };
 use crate::{
-    BatchRecord, DocumentKind, DocumentStatus, Member, NewBatch, NewDocument, NewMember, Settlement, Submitted, UploadState, Work,
+    BatchRecord, DocumentKind, DocumentStatus, FailureCode, Member, NewBatch, NewDocument, NewMember, Settlement, Submitted, UploadState,
+    Work,
 };
 
 on_every_database!(
@@ -54,7 +55,7 @@ impl Fixture {
             assert!(self.finish(&job, member).await.expect("finish"));
             assert!(self.store.finish_drawing(&job.lease, member).await.expect("drawn"));
         } else {
-            assert!(self.store.fail(&job.lease, member, "unreadable").await.expect("fail"));
+            assert!(self.store.fail(&job.lease, member, FailureCode::InvalidRequest, "unreadable").await.expect("fail"));
         }
     }
 }

@@ -130,8 +130,14 @@ impl Fixture {
     }
 
     pub(super) async fn finish_under(&self, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
-        let finished =
-            Finished { verdict: &verdict(), heatmap: AssetStatus::Pending, preview: AssetStatus::Pending, analysis: Analyzed::None };
+        let finished = Finished {
+            verdict: &verdict(),
+            regions: &[],
+            forensics: None,
+            heatmap: AssetStatus::Pending,
+            preview: AssetStatus::Pending,
+            analysis: Analyzed::None,
+        };
         self.store.finish(lease, document, finished).await
     }
 
@@ -173,7 +179,7 @@ impl Fixture {
 }
 
 fn plans() -> Plans {
-    let terms = |monthly_credits| Terms { monthly_credits };
+    let terms = |monthly_credits| Terms { monthly_credits, per_second: 0, burst: 0, concurrent_batches: 0 };
     Plans { free: terms(ALLOWANCE as u32), pro: terms(0), enterprise: terms(0) }
 }
 
@@ -188,6 +194,7 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
         object_key: object_key.to_owned(),
         object_etag: "e1".into(),
         options: Options { preview: true, heatmap: None, analysis: false, profile: Profile::Generic },
+        asked: None,
         replay_window: MINUTE,
         cost: 1,
         test: false,

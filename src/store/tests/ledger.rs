@@ -12,7 +12,7 @@ use super::{
     fixture::{ALLOWANCE, document},
     on_every_database,
 };
-use crate::{NewOrganization, Refunded, Settlement, StoreError, Submitted};
+use crate::{FailureCode, NewOrganization, Refunded, Settlement, StoreError, Submitted};
 
 on_every_database!(
     a_month_begins_with_the_allowance_and_keeps_what_was_bought,
@@ -109,9 +109,12 @@ async fn base_of_a_month_that_is_over_lapses(f: Fixture) {
     let jobs = f.claim("w", 2, super::fixture::MINUTE).await;
     let job = |id: DocumentId| jobs.iter().find(|job| job.payload["document"] == serde_json::json!(id)).expect("claimed");
     f.month_passes().await;
-    assert!(f.store.fail(&job(early).lease, early, "no image").await.expect("fail"), "before anybody wrote the reset");
+    assert!(
+        f.store.fail(&job(early).lease, early, FailureCode::InvalidRequest, "no image").await.expect("fail"),
+        "before anybody wrote the reset"
+    );
     assert_eq!(f.store.reset_allowances().await.expect("reset"), 1);
-    assert!(f.store.fail(&job(late).lease, late, "no image").await.expect("fail"));
+    assert!(f.store.fail(&job(late).lease, late, FailureCode::InvalidRequest, "no image").await.expect("fail"));
     assert_eq!(f.credits(free).await, credits(ALLOWANCE, 4), "its two base credits were of last month");
     let last = f.rows(free).await.pop().expect("rows");
     assert_eq!((last.entry.as_str(), last.base, last.boost), ("release", 0, 1));
@@ -182,7 +185,7 @@ async fn only_what_was_spent_can_be_refunded(f: Fixture) {
     let id = f.waiting(organization, 1).await;
     assert_eq!(f.store.refund(id, None).await.expect("refund"), Refunded::Not(Settlement::Reserved));
     let job = f.claim_one().await;
-    assert!(f.store.fail(&job.lease, id, "no image").await.expect("fail"));
+    assert!(f.store.fail(&job.lease, id, FailureCode::InvalidRequest, "no image").await.expect("fail"));
     assert_eq!(f.store.refund(id, None).await.expect("refund"), Refunded::Not(Settlement::Released));
     let free = f.judged(organization, 0).await;
     assert_eq!(f.store.refund(free, None).await.expect("refund"), Refunded::Free);

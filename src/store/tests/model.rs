@@ -16,7 +16,7 @@ use super::{
     fixture::{ALLOWANCE, MINUTE, document},
     on_every_database,
 };
-use crate::{Lease, NewOrganization, Refunded, Submitted};
+use crate::{FailureCode, Lease, NewOrganization, Refunded, Submitted};
 
 on_every_database!(random_histories_end_as_the_rules_say);
 
@@ -125,8 +125,10 @@ impl Model<'_> {
             }
             Step::Fail(which) => {
                 let Some(known) = pick(&mut self.waiting, which) else { return };
-                assert!(self.f.store.fail(&known.lease, known.id, "no image").await.expect("fail"));
-                assert!(!self.f.store.fail(&known.lease, known.id, "no image").await.expect("the job is gone"));
+                assert!(self.f.store.fail(&known.lease, known.id, FailureCode::InvalidRequest, "no image").await.expect("fail"));
+                assert!(
+                    !self.f.store.fail(&known.lease, known.id, FailureCode::InvalidRequest, "no image").await.expect("the job is gone")
+                );
                 self.balance = self.balance.release(known.taken);
             }
             Step::Refund(which) => {

@@ -11,7 +11,7 @@ use super::{
     fixture::{document, verdict},
     on_every_database,
 };
-use crate::{Analyzed, AssetStatus, DocumentStatus, Finished, Settlement, StoreError, Submitted};
+use crate::{Analyzed, AssetStatus, DocumentStatus, FailureCode, Finished, Settlement, StoreError, Submitted};
 
 on_every_database!(
     fifty_credits_pay_for_fifty_of_two_hundred_submissions_at_once,
@@ -64,7 +64,7 @@ async fn a_verdict_spends_the_credit_once(f: Fixture) {
     assert!(f.finish(&job, id).await.expect("finish"));
     // As after a crash right behind the commit: the same worker, or the next, does it again.
     assert!(f.finish(&job, id).await.expect("finish again"));
-    assert!(f.store.fail(&job.lease, id, "too late").await.expect("fail after"), "the job ends");
+    assert!(f.store.fail(&job.lease, id, FailureCode::InvalidRequest, "too late").await.expect("fail after"), "the job ends");
     assert_eq!(f.ledger(organization).await, ["grant", "reserve", "settle"]);
     let record = f.store.document(id).await.expect("document").expect("there");
     assert_eq!((record.status, record.settlement), (DocumentStatus::Done, Settlement::Settled));
@@ -81,8 +81,8 @@ async fn a_failure_gives_back_what_was_taken_once(f: Fixture) {
     assert_eq!(f.submit(new).await, Submitted::Created(id));
     assert_eq!(f.credits(organization).await, Credits { base: 0, boost: 3 });
     let job = f.claim_one().await;
-    assert!(f.store.fail(&job.lease, id, "not an image").await.expect("fail"));
-    assert!(!f.store.fail(&job.lease, id, "not an image").await.expect("fail again"), "the job is gone");
+    assert!(f.store.fail(&job.lease, id, FailureCode::InvalidRequest, "not an image").await.expect("fail"));
+    assert!(!f.store.fail(&job.lease, id, FailureCode::InvalidRequest, "not an image").await.expect("fail again"), "the job is gone");
     assert_eq!(f.credits(organization).await, Credits { base: 1, boost: 5 });
     assert_eq!(f.ledger(organization).await, ["grant", "reserve", "release"]);
     let record = f.store.document(id).await.expect("document").expect("there");
@@ -115,7 +115,14 @@ async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {
     let metered = f.metered().await;
     let id = f.submitted(metered).await;
     let job = f.claim_one().await;
-    let finished = Finished { verdict: &verdict(), heatmap: AssetStatus::None, preview: AssetStatus::None, analysis: Analyzed::None };
+    let finished = Finished {
+        verdict: &verdict(),
+        regions: &[],
+        forensics: None,
+        heatmap: AssetStatus::None,
+        preview: AssetStatus::None,
+        analysis: Analyzed::None,
+    };
     assert!(f.store.finish(&job.lease, id, finished).await.expect("finish"));
     assert_eq!((f.ledger(metered).await, f.units(metered).await), (vec!["settle".to_owned()], 1), "counted, and nothing is moved");
 

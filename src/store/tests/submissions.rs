@@ -14,7 +14,7 @@ use super::{
     fixture::{MINUTE, document},
     on_every_database,
 };
-use crate::{DocumentStatus, NewDocument, NewUpload, Submitted, UploadState, entities::document as rows};
+use crate::{DocumentStatus, FailureCode, NewDocument, NewUpload, Submitted, UploadState, entities::document as rows};
 
 on_every_database!(
     a_retry_is_answered_with_the_first_document_and_charged_once,
@@ -86,7 +86,7 @@ async fn a_failed_document_is_tried_anew_unless_its_id_was_chosen(f: Fixture) {
         first.explicit = explicit;
         let id = first.id;
         assert_eq!(f.submit(first.clone()).await, Submitted::Created(id));
-        assert!(f.store.fail(&f.claim_one().await.lease, id, "unreadable").await.expect("fail"));
+        assert!(f.store.fail(&f.claim_one().await.lease, id, FailureCode::InvalidRequest, "unreadable").await.expect("fail"));
         let retry = if explicit { first } else { document(organization, &key) };
         let expected = if explicit { Submitted::Replayed(id) } else { Submitted::Created(retry.id) };
         assert_eq!(f.submit(retry).await, expected);

@@ -13,7 +13,7 @@ use super::{
     fixture::{MINUTE, NAME, document, job},
     on_every_database,
 };
-use crate::{Asset, AssetStatus, Claim, DocumentStatus, Drawn, Submitted, Work};
+use crate::{Asset, AssetStatus, Claim, DocumentStatus, Drawn, FailureCode, Submitted, Work};
 
 on_every_database!(
     a_crashed_workers_job_is_claimed_again_and_its_late_writes_are_refused,
@@ -38,7 +38,7 @@ async fn a_crashed_workers_job_is_claimed_again_and_its_late_writes_are_refused(
     let alive = f.claim("alive", 1, MINUTE).await.pop().expect("the lease ran out");
     assert_eq!((alive.lease.job, dead.attempt, alive.attempt), (dead.lease.job, 1, 2));
     assert!(!f.finish(&dead, id).await.expect("refused"));
-    assert!(!f.store.fail(&dead.lease, id, "late").await.expect("refused"));
+    assert!(!f.store.fail(&dead.lease, id, FailureCode::InvalidRequest, "late").await.expect("refused"));
     assert!(!f.store.extend(&dead.lease, MINUTE).await.expect("refused"));
     assert!(!f.store.complete(&dead.lease).await.expect("refused"));
     assert!(!f.store.retry(&dead.lease, Timestamp::now(), "late").await.expect("refused"));

@@ -39,7 +39,8 @@ pub(crate) async fn page(site: Data<Site>) -> HttpResponse {
         (before.to_owned(), after.to_owned())
     });
     let (before, after) = &*PARTS;
-    let html = format!("{before}{}{after}", escape(&site.model)).replace("{{nonce}}", &nonce);
+    let model = site.model.as_ref().map(|model| format!("{} {}", model.name, model.version)).unwrap_or_default();
+    let html = format!("{before}{}{after}", escape(&model)).replace("{{nonce}}", &nonce);
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))

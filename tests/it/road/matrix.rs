@@ -66,6 +66,7 @@ const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/health", Nothing),
     ("GET", "/metrics", Nothing),
     ("GET", "/help", Nothing),
+    ("GET", "/v1/health", Nothing),
     ("GET", "/openapi.json", Nothing),
     ("GET", "/docs", Nothing),
     ("GET", "/docs/{file:.*}", Nothing),

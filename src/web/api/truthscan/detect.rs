@@ -123,6 +123,7 @@ pub(super) fn submission(body: &DetectBody, caller: Caller, route: Route, object
         id: body.id.map(DocumentId),
         options: options(body, defaults, route.profile),
         queue: route.queue,
+        asked: None,
         email: body.email.as_deref().map(shorten),
         user_agent: body.user_agent.as_deref().map(shorten),
         caller,

@@ -38,6 +38,15 @@ pub(crate) struct HealthAnswer {
     responses((status = 200, description = "It is well", body = HealthAnswer, content_type = "application/json"), Everywhere)
 )]
 pub(crate) async fn health(site: Data<Site>, _: TakesJson) -> Result<Json<HealthAnswer>, Failure> {
+    well(&site).await?;
+    Ok(Json(HealthAnswer { status: "healthy" }))
+}
+
+/// Whether the server, its database and its object store are well.
+///
+/// # Errors
+/// 503 when they are not.
+pub(crate) async fn well(site: &Site) -> Result<(), Failure> {
     if let Some(draining) = site.draining() {
         return Err(draining.into());
     }
@@ -48,8 +57,7 @@ pub(crate) async fn health(site: Data<Site>, _: TakesJson) -> Result<Json<Health
             Refusal::Busy { retry_after: RECOVERY }
         })
     };
-    site.road(well).await?;
-    Ok(Json(HealthAnswer { status: "healthy" }))
+    site.road(well).await
 }
 
 /// Metrics in Prometheus' text form.

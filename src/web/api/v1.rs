@@ -1,0 +1,9 @@
+//! The dialect of `/v1`: Bearer keys, one shape of errors, a request id and the limits on every answer.
+//!
+//! Handlers return [`errors::V1Failure`] or plain [`crate::errors::Failure`]; [`edge::finish`] turns whatever went wrong under `/v1`, also
+//! before a handler was reached, into the dialect's body.
+
+pub(crate) mod bearer;
+pub(crate) mod edge;
+pub(crate) mod errors;
+pub(crate) mod health;
