@@ -31,7 +31,7 @@ pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DeliveryRecord, DeliveryState, DocumentKind, DocumentRecord,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, Attempt, BatchRecord, DeliveryRecord, DeliveryState, DocumentKind, DocumentRecord,
     DocumentStatus, FailureCode, LogPage, Settlement, Webhook, WebhookChange,
 };
 pub use upload::{Presigned, UploadQuery};

@@ -18,6 +18,12 @@ const TABLE: &[(&str, Scope)] = &[
     ("/preview/{id}", Scope::Assets),
     ("/check-user-credits", Scope::Credits),
     ("/organizations/{id}/usage", Scope::Usage),
+    ("/v1/webhooks", Scope::Webhooks),
+    ("/v1/webhooks/{id}", Scope::Webhooks),
+    ("/v1/webhooks/{id}/rotate-secret", Scope::Webhooks),
+    ("/v1/webhooks/{id}/test", Scope::Webhooks),
+    ("/v1/webhooks/{id}/deliveries", Scope::Webhooks),
+    ("/v1/webhooks/{id}/replay", Scope::Webhooks),
 ];
 
 /// Whether the key opens this request's route.

@@ -1,9 +1,8 @@
 //! What a delivery says: `{type, timestamp, data}`, rendered from what is stored now. `data` is the verdict as /v1 tells it, or how a batch
 //! ended with the gist of each of its verdicts.
 
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
-use touchstone_core::{ids::DocumentId, time::Timestamp, webhook::Event};
+use touchstone_core::{ids::DocumentId, webhook::Event};
 use touchstone_store::{DocumentRecord, DocumentStatus, Due};
 
 use crate::{
@@ -72,7 +71,7 @@ pub(super) async fn of(road: &Road, due: &Due) -> anyhow::Result<Option<String>>
     let (completed, failed) = (count(DocumentStatus::Done), count(DocumentStatus::Failed));
     let results = batch.members.iter().enumerate().map(|(index, member)| gist(road, index, member)).collect();
     let status = if completed > 0 { "completed" } else { "failed" };
-    let (total, created_at) = (batch.members.len(), written_moment(document.created_at));
+    let (total, created_at) = (batch.members.len(), document.created_at.rfc3339());
     written(due, Batch { id, status, total, completed, failed, results, created_at, request_id }).map(Some)
 }
 
@@ -88,10 +87,5 @@ fn gist(road: &Road, index: usize, member: &DocumentRecord) -> Gist {
 }
 
 fn written<T: Serialize>(due: &Due, data: T) -> anyhow::Result<String> {
-    Ok(serde_json::to_string(&Body { r#type: due.kind.name(), timestamp: written_moment(due.happened_at), data })?)
-}
-
-/// RFC 3339, UTC, with milliseconds.
-fn written_moment(moment: Timestamp) -> String {
-    DateTime::from_timestamp_millis(moment.0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
+    Ok(serde_json::to_string(&Body { r#type: due.kind.name(), timestamp: due.happened_at.rfc3339(), data })?)
 }

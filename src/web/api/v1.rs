@@ -7,3 +7,4 @@ pub(crate) mod bearer;
 pub(crate) mod edge;
 pub(crate) mod errors;
 pub(crate) mod health;
+pub(crate) mod webhooks;
