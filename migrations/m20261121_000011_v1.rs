@@ -36,8 +36,8 @@ impl MigrationTrait for Migration {
 /// What was judged before is found by what it was.
 const SAME: &[&str] = &["organization_id", "content_key"];
 
-/// The batches of a project are counted when it sends another.
-const OF_PROJECT: &[&str] = &["project_id", "kind"];
+/// A project's batches under way are counted when it sends another.
+const OF_PROJECT: &[&str] = &["project_id", "status"];
 
 fn columns() -> [ColumnDef; 7] {
     [

@@ -23,7 +23,11 @@ use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
 use touchstone_store::{LINK_KEYS, NewOrganization, Store};
 use touchstone_web::ModelFacts;
 
-use crate::{config::Config, cron, worker};
+use crate::{
+    config::Config,
+    cron,
+    worker::{self, Worker},
+};
 
 /// What this node does. By default everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -59,11 +63,11 @@ pub struct App {
     road: Road,
     billing: Billing,
     signer: Signer,
-    pipeline: Option<Pipeline>,
+    /// What runs jobs here: one that judges, and one that fetches.
+    workers: Vec<Worker>,
     server: Option<touchstone_web::Bound>,
     address: Option<SocketAddr>,
     roles: BTreeSet<Role>,
-    config: Config,
     /// Made by this start, if the database was empty.
     pub demo: Option<Demo>,
 }
@@ -91,13 +95,28 @@ impl App {
         let within = Duration::from_secs(config.webhooks.timeout_seconds);
         let poster = Poster::open(&config.fetch, &config.webhooks.allow, within).context("webhooks cannot be sent")?;
         let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, poster, settings).with_words(words(&config, &roles)?);
+        let judges = pipeline
+            .clone()
+            .map(|pipeline| Worker::judging(store.clone(), road.clone(), pipeline, &config.jobs, config.pipeline.inference.queue));
+        let fetches = judges.is_some().then(|| Worker::fetching(store.clone(), road.clone(), &config.jobs, config.v1.concurrent_fetches));
+        let road = match &judges {
+            Some(worker) => road.with_bench(Arc::new(worker.clone())),
+            None => road,
+        };
+        let workers = judges.into_iter().chain(fetches).collect();
         let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
         let model = model_facts(pipeline.as_ref());
         let server =
             listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), billing.clone(), model)).transpose()?;
         // Last: a key that is shown once must not be made by a start that then fails.
         let demo = first_start(&store, &config.http.try_it_organization).await?;
-        Ok(Self { store, road, billing, signer, pipeline, server, address, roles, config, demo })
+        Ok(Self { store, road, billing, signer, workers, server, address, roles, demo })
+    }
+
+    /// The database behind this node.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Where the server listens; `None` for a node without the API.
@@ -128,15 +147,10 @@ impl App {
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut parts = tokio::task::JoinSet::new();
         parts.spawn(refresh_link_keys(self.store.clone(), self.signer.clone(), stop.clone()));
-        if let Some(pipeline) = self.pipeline.filter(|_| self.roles.contains(&Role::Worker)) {
-            let worker = worker::Worker::new(
-                self.store.clone(),
-                self.road.clone(),
-                pipeline,
-                &self.config.jobs,
-                self.config.pipeline.inference.queue,
-            );
+        for worker in self.workers {
             parts.spawn(worker.run_until(stop.clone()));
+        }
+        if self.roles.contains(&Role::Worker) {
             parts.spawn(Deliverer::new(self.road.clone()).run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {

@@ -82,6 +82,9 @@ async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
         Ok(true) => road.sweep_uploads().await,
         Err(error) => Err(error.into()),
     };
+    if let Err(error) = store.forget_turns().await {
+        tracing::error!(%error, "the limits of who has not asked for long could not be forgotten; the next sweep tries again");
+    }
     match swept {
         Ok(gone) => tracing::info!(gone, "uploads that nobody submitted were deleted"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of uploads failed; the next one tries again"),

@@ -6,27 +6,45 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::sync::Semaphore;
+use futures::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use touchstone_core::{
     job::{Job, back_off},
     time::Timestamp,
 };
 use touchstone_moderation::{
-    Road,
+    Bench, Road,
+    fetch_image::FetchImage,
     judge::{JudgeDocument, Ran},
     settings::Jobs,
 };
 use touchstone_pipeline::Pipeline;
 use touchstone_store::{Claim, ClaimedJob, Store};
 
-/// THE list: every job this node can run.
-const NAMES: &[&str] = &[JudgeDocument::NAME];
+/// THE list: every job this node can run, and what runs it.
+#[derive(Clone)]
+enum Trade {
+    /// [`JudgeDocument`], with the model.
+    Judge(Pipeline),
+    /// [`FetchImage`]: it waits for other people's servers, so it takes nobody's place who judges.
+    Fetch,
+}
+
+impl Trade {
+    const fn names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Judge(_) => &[JudgeDocument::NAME],
+            Self::Fetch => &[FetchImage::NAME],
+        }
+    }
+}
 
 /// How often a job of this name is tried.
 fn attempts(name: &str) -> i32 {
     match name {
         JudgeDocument::NAME => JudgeDocument::ATTEMPTS,
+        FetchImage::NAME => FetchImage::ATTEMPTS,
         _ => 1,
     }
 }
@@ -45,7 +63,7 @@ const TROUBLE: Duration = Duration::from_secs(2);
 pub struct Worker {
     store: Store,
     road: Road,
-    pipeline: Pipeline,
+    trade: Trade,
     /// This process among the claimers: fresh at each start.
     name: Arc<str>,
     permits: Arc<Semaphore>,
@@ -53,25 +71,38 @@ pub struct Worker {
     lease: Duration,
     /// The queues it serves; `None`: every queue.
     queues: Option<Arc<[String]>>,
+    /// Jobs in hand: claimed ones, and those that requests run here.
+    running: TaskTracker,
 }
 
 impl Worker {
-    /// A worker that shares this node's database, road and pipeline, whose inference queue holds `queue`.
+    /// One that judges, with a pipeline whose inference queue holds `queue`.
     #[must_use]
-    pub fn new(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs, queue: usize) -> Self {
+    pub fn judging(store: Store, road: Road, pipeline: Pipeline, jobs: &Jobs, queue: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let wanted = if jobs.concurrency == 0 { cores + 1 } else { jobs.concurrency };
         // More would only be turned away by the inference queue, and a job that was turned away counts as tried.
         let at_once = wanted.min(pipeline.threads() + queue);
+        Self::new(store, road, Trade::Judge(pipeline), jobs, at_once)
+    }
+
+    /// One that fetches, so many images at once.
+    #[must_use]
+    pub fn fetching(store: Store, road: Road, jobs: &Jobs, at_once: usize) -> Self {
+        Self::new(store, road, Trade::Fetch, jobs, at_once.max(1))
+    }
+
+    fn new(store: Store, road: Road, trade: Trade, jobs: &Jobs, at_once: usize) -> Self {
         Self {
             store,
             road,
-            pipeline,
+            trade,
             name: node_name().into(),
             permits: Arc::new(Semaphore::new(at_once)),
             at_once: u32::try_from(at_once).unwrap_or(u32::MAX),
             lease: Duration::from_secs(jobs.lease_seconds),
             queues: jobs.served().map(Arc::from),
+            running: TaskTracker::new(),
         }
     }
 
@@ -80,41 +111,48 @@ impl Worker {
     /// # Errors
     /// Never by itself: a database that fails is waited for.
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let running = TaskTracker::new();
         while !stop.is_cancelled() {
-            if let Err(error) = self.round(&running, &stop).await {
+            if let Err(error) = self.round(&stop).await {
                 tracing::error!(error = format!("{error:#}"), "jobs could not be claimed; trying again");
                 stop.run_until_cancelled(tokio::time::sleep(TROUBLE)).await;
             }
         }
-        running.close();
-        running.wait().await;
+        self.running.close();
+        self.running.wait().await;
         self.road.finish().await;
         Ok(())
     }
 
     /// Waits for a free place, fills every free place with a job, or waits until there may be one.
-    async fn round(&self, running: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn round(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let Some(free) = stop.run_until_cancelled(self.permits.acquire()).await else { return Ok(()) };
         drop(free?);
         // Only the waits may be cut off: a claim that is cut off while it commits would strand its jobs for a whole lease.
         let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
         let queues = self.queues.as_deref();
-        let wanted = Claim { worker: &self.name, names: NAMES, queues, limit: free, permits: self.at_once, lease: self.lease };
+        let wanted = Claim { worker: &self.name, names: self.trade.names(), queues, limit: free, permits: self.at_once, lease: self.lease };
         let claims = self.store.claim(wanted).await?;
         if claims.is_empty() {
-            stop.run_until_cancelled(self.store.wait_for_job(IDLE)).await;
+            stop.run_until_cancelled(self.wait()).await;
             return Ok(());
         }
         for claim in claims {
             let permit = self.permits.clone().acquire_owned().await?;
             let worker = self.clone();
-            running.spawn(async move {
+            self.running.spawn(async move {
                 worker.run(&claim).await;
                 drop(permit);
             });
         }
         Ok(())
+    }
+
+    /// Until something of its trade was queued here, or may be due.
+    async fn wait(&self) {
+        match self.trade {
+            Trade::Judge(_) => self.store.wait_for_job(IDLE).await,
+            Trade::Fetch => self.store.wait_for_fetch(IDLE).await,
+        }
     }
 
     /// Runs one claimed job, keeps its lease, and records how it ended.
@@ -153,9 +191,10 @@ impl Worker {
     }
 
     async fn dispatch(&self, claim: &ClaimedJob) -> anyhow::Result<Ran> {
-        match claim.name.as_str() {
-            JudgeDocument::NAME => parse::<JudgeDocument>(claim)?.run(&self.road, &self.pipeline, &claim.lease).await,
-            other => anyhow::bail!("there is no job named {other}"),
+        match (claim.name.as_str(), &self.trade) {
+            (JudgeDocument::NAME, Trade::Judge(pipeline)) => parse::<JudgeDocument>(claim)?.run(&self.road, pipeline, &claim.lease).await,
+            (FetchImage::NAME, Trade::Fetch) => parse::<FetchImage>(claim)?.run(&self.road, &claim.lease).await,
+            (other, _) => anyhow::bail!("there is no job named {other} here"),
         }
     }
 
@@ -184,8 +223,41 @@ impl Worker {
         tracing::error!(job = %claim.lease.job.0, name = claim.name, attempt = claim.attempt, reason, "a job failed for good");
         match claim.name.as_str() {
             JudgeDocument::NAME => parse::<JudgeDocument>(claim)?.give_up(&self.road, &claim.lease, &reason).await.map(drop),
+            // Its document ends as one that could not be judged does.
+            FetchImage::NAME => {
+                let document = parse::<FetchImage>(claim)?.document;
+                JudgeDocument { document }.give_up(&self.road, &claim.lease, &reason).await.map(drop)
+            }
             _ => Ok(self.store.give_up(&claim.lease, None, "", &reason).await.map(drop)?),
         }
+    }
+}
+
+impl Bench for Worker {
+    fn places(&self) -> usize {
+        self.at_once as usize
+    }
+
+    fn permit(&self, within: Duration) -> BoxFuture<'_, Option<OwnedSemaphorePermit>> {
+        Box::pin(async move {
+            let permit = tokio::time::timeout(within, self.permits.clone().acquire_owned()).await;
+            permit.ok().and_then(Result::ok)
+        })
+    }
+
+    fn lease(&self) -> (String, Duration) {
+        (self.name.to_string(), self.lease)
+    }
+
+    /// In a task of its own: a request that ends early ends no job.
+    fn run(&self, job: ClaimedJob) -> BoxFuture<'_, ()> {
+        let worker = self.clone();
+        let running = self.running.spawn(async move { worker.run(&job).await });
+        Box::pin(async move {
+            if let Err(died) = running.await {
+                tracing::error!(%died, "a job that a request waited for ended without its end");
+            }
+        })
     }
 }
 

@@ -28,6 +28,19 @@ pub struct Entry {
     pub crc32: u32,
 }
 
+/// An image of a batch of the /v1 API that was refused at the door: it is no document and costs nothing. In that API's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its place among all that were sent.
+    pub index: usize,
+    /// One of the API's codes.
+    pub code: String,
+    /// Why, for people.
+    pub message: String,
+    /// The field that it is about.
+    pub param: Option<String>,
+}
+
 /// A file of an archive that is not judged and costs nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {

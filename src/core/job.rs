@@ -7,7 +7,12 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{ids::OrganizationId, time::Timestamp};
+use uuid::Uuid;
+
+use crate::{
+    ids::{JobId, OrganizationId},
+    time::Timestamp,
+};
 
 /// What the worker needs to know of a kind of work before it runs one.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync {
@@ -52,6 +57,21 @@ pub struct NewJob {
     pub queue: String,
     /// Not before this moment.
     pub run_at: Timestamp,
+    /// Whoever stores it runs it at once; `None`: it waits for a worker.
+    pub leased: Option<Leased>,
+}
+
+/// A lease that a job is stored with.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    /// The id that the job will have.
+    pub id: JobId,
+    /// What every write about it must show.
+    pub token: Uuid,
+    /// Which process holds it.
+    pub holder: String,
+    /// For how long, before others may take it over.
+    pub span: Duration,
 }
 
 impl NewJob {
@@ -60,7 +80,8 @@ impl NewJob {
     /// # Errors
     /// When the job does not serialise.
     pub fn now<J: Job>(job: &J, organization: OrganizationId, lane: Lane) -> Result<Self, serde_json::Error> {
-        Ok(Self { name: J::NAME, payload: serde_json::to_value(job)?, organization, lane, queue: String::new(), run_at: Timestamp::now() })
+        let payload = serde_json::to_value(job)?;
+        Ok(Self { name: J::NAME, payload, organization, lane, queue: String::new(), run_at: Timestamp::now(), leased: None })
     }
 }
 

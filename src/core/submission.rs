@@ -71,6 +71,8 @@ pub struct Asked {
     pub threshold: f64,
     /// The client's own words, handed back with the verdict.
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The image was named by a URL: one that cannot be read is told as one that could not be fetched.
+    pub by_url: bool,
     /// The request that asked.
     pub request_id: String,
 }
@@ -84,7 +86,7 @@ impl Asked {
 impl Default for Asked {
     fn default() -> Self {
         let threshold = Self::THRESHOLD;
-        Self { attribution: false, heatmap: false, forensics: false, threshold, metadata: None, request_id: String::new() }
+        Self { attribution: false, heatmap: false, forensics: false, threshold, metadata: None, by_url: false, request_id: String::new() }
     }
 }
 

@@ -71,6 +71,11 @@ impl std::ops::Sub<Duration> for Timestamp {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_moment_is_written_in_utc() {
+        assert_eq!(Timestamp(1_796_083_200_007).rfc3339(), "2026-12-01T00:00:00.007Z");
+    }
+
     // B2: 00:00 UTC on the 1st.
     #[test]
     fn a_month_begins_with_its_first_millisecond() {

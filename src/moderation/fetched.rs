@@ -13,6 +13,7 @@ use touchstone_core::{
     refusal::Refusal,
     time::Timestamp,
 };
+use touchstone_net::fetch::FetchError;
 use touchstone_store::NewUpload;
 use url::Url;
 use uuid::Uuid;
@@ -25,6 +26,23 @@ use crate::{
 
 /// How long a fetched image waits for its submission, which follows at once; after that the sweep may have it.
 const SUBMITTED_WITHIN: Duration = Duration::from_secs(600);
+
+/// An image that was stored under its own hash, to be submitted at once.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) object_key: String,
+    /// Exactly these bytes.
+    pub(crate) object_etag: String,
+}
+
+/// Why no image came from a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotFetched {
+    /// It has more bytes than asked for. Only a public server's answer ever comes so far.
+    TooLarge,
+    /// Anything else: refused, late, failed, or no image.
+    NoImage,
+}
 
 impl Road {
     /// The object that a client's `url` names (row T3): an upload, by its key alone; anything else is fetched, and is an
@@ -40,13 +58,16 @@ impl Road {
                 self.can_pay(caller).await?;
                 // Held until the bytes are stored: it bounds what lies in memory.
                 let _place = self.places().take(caller.organization.id)?;
-                let (bytes, format) = self.image_at(url).await?;
-                self.keep_fetched(caller.organization.id, bytes, format).await
+                let (least, most) = (self.settings().uploads.min_bytes, self.settings().uploads.max_bytes);
+                // How it failed is not told: nobody maps a network by it.
+                let (bytes, format) = self.image_at(url, most).await.map_err(|_| Refusal::Unfetchable { least, most })?;
+                Ok(self.keep_fetched(caller.organization.id, bytes, format).await?.object_key)
             }
         }
     }
 
-    async fn can_pay(&self, caller: &Caller) -> Result<(), Refusal> {
+    /// A look before anything is fetched; the submission decides.
+    pub(crate) async fn can_pay(&self, caller: &Caller) -> Result<(), Refusal> {
         let (store, organization, jobs) = (self.store(), caller.organization.id, &self.settings().jobs);
         // It may be the retry of a submission that took the last credit (row T17): whether it is shows when the bytes are here.
         let recent = Timestamp::now() - Duration::from_secs(jobs.replay_seconds);
@@ -62,28 +83,29 @@ impl Road {
         if may { Ok(()) } else { Err(Refusal::NotEnoughCredits) }
     }
 
-    /// An image of an accepted size and format, believed by its bytes alone.
-    async fn image_at(&self, url: Url) -> Result<(Bytes, Format), Refusal> {
-        let (least, most) = (self.settings().uploads.min_bytes, self.settings().uploads.max_bytes);
+    /// An image of an accepted format and at most so many bytes, believed by its bytes alone.
+    pub(crate) async fn image_at(&self, url: Url, most: u64) -> Result<(Bytes, Format), NotFetched> {
+        let least = self.settings().uploads.min_bytes;
         let host = url.host_str().unwrap_or_default().to_owned();
-        let reason = match self.fetcher().fetch(url, most).await {
-            Ok(bytes) if (bytes.len() as u64) < least => format!("fewer than {least} bytes"),
+        let (reason, error) = match self.fetcher().fetch(url, most).await {
+            Ok(bytes) if (bytes.len() as u64) < least => (format!("fewer than {least} bytes"), NotFetched::NoImage),
             Ok(bytes) => match Format::sniff(&bytes[..bytes.len().min(SNIFF_BYTES)]) {
                 Some(format) => {
                     metrics::counter!("touchstone_fetches_total", "outcome" => "fetched").increment(1);
                     return Ok((bytes, format));
                 }
-                None => "the bytes are no image that is accepted".to_owned(),
+                None => ("the bytes are no image that is accepted".to_owned(), NotFetched::NoImage),
             },
-            Err(error) => chain(&error),
+            Err(error @ FetchError::TooLarge(_)) => (chain(&error), NotFetched::TooLarge),
+            Err(error) => (chain(&error), NotFetched::NoImage),
         };
         metrics::counter!("touchstone_fetches_total", "outcome" => "refused").increment(1);
         tracing::info!(host, reason, "a foreign URL was not fetched");
-        Err(Refusal::Unfetchable { least, most })
+        Err(error)
     }
 
     /// Stores an image under its own hash. The row comes first, so that whatever crashes, the sweep knows of the object.
-    async fn keep_fetched(&self, organization: OrganizationId, bytes: Bytes, format: Format) -> Result<String, Refusal> {
+    pub(crate) async fn keep_fetched(&self, organization: OrganizationId, bytes: Bytes, format: Format) -> Result<Kept, Refusal> {
         let object_key = names::fetched_key(organization, &hex::encode(Sha256::digest(&bytes)), format);
         let content_type = format.content_type();
         let upload = NewUpload {
@@ -96,8 +118,8 @@ impl Road {
         if !self.store().issue_again(upload).await.trouble()? {
             return Err(Refusal::Busy { retry_after: RETRY_AFTER });
         }
-        self.blobs().put_once(&object_key, content_type, bytes).await.trouble()?;
-        Ok(object_key)
+        let stored = self.blobs().put_once(&object_key, content_type, bytes).await.trouble()?;
+        Ok(Kept { object_key, object_etag: stored.etag })
     }
 
     /// Removes a fetched image whose submission was refused, unless another submission has it.

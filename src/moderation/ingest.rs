@@ -120,6 +120,7 @@ impl Road {
             Submitted::IdTaken => Err(Refusal::IdTaken),
             Submitted::NotEnoughCredits => Err(Refusal::NotEnoughCredits),
             Submitted::TestsUsedUp => Err(Refusal::TestsUsedUp { most: self.settings().accounts.test_documents_per_day }),
+            Submitted::TooManyBatches(most) => Err(Refusal::TooManyBatches { most }),
             Submitted::Busy => Err(Refusal::Busy { retry_after: RETRY_AFTER }),
             Submitted::NoUpload => Err(Refusal::FileMissing),
         }

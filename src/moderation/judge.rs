@@ -64,14 +64,18 @@ impl JudgeDocument {
             Ok(bytes) => bytes,
             Err(Lost::Trouble(error)) => return Err(error),
             // It will not come back: the document ends here.
-            Err(lost) => return fail(road, lease, &record, &lost.to_string()).await,
+            Err(lost) => return fail(road, lease, &record, FailureCode::InvalidRequest, &lost.to_string()).await,
         };
         match judge(pipeline, bytes, self.ask(&record)).await? {
             Ok(judged) => {
                 let seen = Seen { regions: pipeline.region(&judged).iter().map(spot).collect(), forensics: None };
                 self.record(road, lease, &record, judged, &seen).await
             }
-            Err(Unjudged::Unreadable(why)) => fail(road, lease, &record, &why.to_string()).await,
+            Err(Unjudged::Unreadable(why)) => {
+                let by_url = record.asked.as_ref().is_some_and(|asked| asked.by_url);
+                let code = if by_url { FailureCode::ImageUnfetchable } else { FailureCode::InvalidRequest };
+                fail(road, lease, &record, code, &why.to_string()).await
+            }
             Err(other) => Err(other.into()),
         }
     }
@@ -229,12 +233,12 @@ async fn judge(pipeline: &Pipeline, bytes: Bytes, ask: Ask) -> anyhow::Result<Re
     Ok(tokio::task::spawn_blocking(move || pipeline.judge(bytes, &ask)).await?)
 }
 
-async fn fail(road: &Road, lease: &Lease, record: &DocumentRecord, message: &str) -> anyhow::Result<Ran> {
+pub(crate) async fn fail(road: &Road, lease: &Lease, record: &DocumentRecord, code: FailureCode, message: &str) -> anyhow::Result<Ran> {
     metrics::counter!("touchstone_documents_total", "outcome" => "failed").increment(1);
-    done(road.store().fail(lease, record.id, FailureCode::InvalidRequest, message).await?)
+    done(road.store().fail(lease, record.id, code, message).await?)
 }
 
-fn done(still_ours: bool) -> anyhow::Result<Ran> {
+pub(crate) fn done(still_ours: bool) -> anyhow::Result<Ran> {
     Ok(if still_ours { Ran::Done } else { Ran::Lost })
 }
 

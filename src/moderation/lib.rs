@@ -5,9 +5,12 @@
 
 pub mod archive;
 mod batches;
+mod bench;
 mod deliver;
+mod detect;
 mod documents;
 mod draw;
+pub mod fetch_image;
 mod fetched;
 mod ingest;
 pub mod judge;
@@ -18,21 +21,26 @@ mod ranges;
 pub mod report;
 mod retention;
 mod road;
+pub mod sets;
 pub mod settings;
 mod trouble;
 mod try_it;
 mod upload;
+mod usage;
 mod webhooks;
 mod words;
 
 pub use batches::Batched;
+pub use bench::Bench;
 pub use deliver::Deliverer;
+pub use detect::{Detected, Sent};
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_store::{
     AnalysisRecord, Asset, AssetRecord, AssetStatus, Attempt, BatchRecord, DeliveryRecord, DeliveryState, DocumentKind, DocumentRecord,
-    DocumentStatus, FailureCode, LogPage, Settlement, Webhook, WebhookChange,
+    DocumentStatus, FailureCode, LogPage, Origin, SetRecord, Settlement, Turn, Webhook, WebhookChange,
 };
 pub use upload::{Presigned, UploadQuery};
+pub use usage::Usage;
 pub use words::Words;

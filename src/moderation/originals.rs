@@ -37,7 +37,7 @@ impl From<BlobError> for Lost {
 impl Road {
     /// The bytes of a document's image.
     pub(crate) async fn original(&self, document: &DocumentRecord) -> Result<Bytes, Lost> {
-        let most = self.settings().uploads.max_bytes;
+        let most = self.settings().uploads.max_bytes.max(self.v1().max_image_bytes);
         match &document.member {
             None => self.blobs().get(&document.object_key, Some(&document.object_etag), most).await?.ok_or(Lost::Gone),
             Some(member) => self.unpacked(document, member).await,

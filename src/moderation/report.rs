@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use touchstone_core::{
     finding::{Signal, Stage, Warning},
+    refusal::Refusal,
     submission::Asked,
     verdict::{Label, Spot, Verdict},
 };
-use touchstone_store::{Asset, AssetStatus, DocumentRecord, DocumentStatus};
+use touchstone_store::{Asset, AssetStatus, DocumentRecord, DocumentStatus, FailureCode};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -156,6 +157,19 @@ impl Road {
         let verdict = document.verdict.as_ref().filter(|_| document.status == DocumentStatus::Done)?;
         let drawn = document.heatmap.status == AssetStatus::Ready && document.asked.as_ref().is_some_and(|asked| asked.heatmap);
         Some(report(document, verdict, drawn.then(|| self.asset_url(document.id, Asset::Heatmap))))
+    }
+
+    /// Why a document failed, as its owner is told; `None` for one that did not.
+    #[must_use]
+    pub fn refusal(&self, document: &DocumentRecord) -> Option<Refusal> {
+        let (least, most) = (self.settings().uploads.min_bytes, self.v1().max_image_bytes);
+        (document.status == DocumentStatus::Failed).then(|| match document.failure {
+            Some(FailureCode::InvalidRequest) => Refusal::Undecodable { reason: document.error_message.clone().unwrap_or_default() },
+            Some(FailureCode::ImageUnfetchable) => Refusal::Unfetchable { least, most },
+            Some(FailureCode::ImageTooLarge) => Refusal::ImageTooLarge { most, got: None },
+            // The log has it under the document's id.
+            Some(FailureCode::InternalError) | None => Refusal::Internal { reference: document.id.to_string() },
+        })
     }
 }
 

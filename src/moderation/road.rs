@@ -5,14 +5,21 @@
 use std::{net::IpAddr, sync::Arc};
 
 use touchstone_blobs::{Blobs, Signer};
-use touchstone_core::{causes::chain, organization::Caller, plan::Plans, refusal::Refusal};
+use touchstone_core::{
+    causes::chain,
+    ids::ProjectId,
+    organization::Caller,
+    plan::{Plan, Plans, Terms},
+    refusal::Refusal,
+};
 use touchstone_net::{fetch::Fetcher, post::Poster};
-use touchstone_store::{Presented, Store};
+use touchstone_store::{Presented, Store, Turn};
 
 use crate::{
+    bench::{Bench, Seats},
     places::Places,
     settings::{Settings, V1},
-    trouble::Trouble,
+    trouble::{RETRY_AFTER, Trouble},
     words::Words,
 };
 
@@ -21,6 +28,7 @@ use crate::{
 pub struct Road {
     inner: Arc<Inner>,
     words: Option<Words>,
+    seats: Option<Seats>,
 }
 
 struct Inner {
@@ -54,7 +62,14 @@ impl Road {
                 archives: Places::new(ARCHIVES.0, ARCHIVES.1),
             }),
             words: None,
+            seats: None,
         }
+    }
+
+    /// The same road on a node that judges: requests that wait for a verdict are judged on its bench.
+    #[must_use]
+    pub fn with_bench(self, bench: Arc<dyn Bench>) -> Self {
+        Self { seats: Some(Seats::new(bench)), ..self }
     }
 
     /// The same road, with a vision model that may add to its analyses.
@@ -82,6 +97,10 @@ impl Road {
         &self.inner.signer
     }
 
+    pub(crate) fn seats(&self) -> Option<&Seats> {
+        self.seats.as_ref()
+    }
+
     pub(crate) fn words(&self) -> Option<&Words> {
         self.words.as_ref()
     }
@@ -107,6 +126,21 @@ impl Road {
     #[must_use]
     pub fn plans(&self) -> Option<Plans> {
         self.store().plans()
+    }
+
+    /// Counts a request of a project against the limit of its plan that all nodes share (row V8), which is told with it. `None` where
+    /// nothing confines it, or there is no other node: then the process counts for itself.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when the limit cannot be asked: nobody passes uncounted.
+    pub async fn take_turn(&self, project: ProjectId, plan: Plan) -> Result<Option<(Turn, Terms)>, Refusal> {
+        let Some(terms) = self.plans().map(|plans| plans.terms(plan)).filter(|terms| terms.per_second > 0) else { return Ok(None) };
+        let name = format!("project:{}:{project}", plan.name());
+        let turn = self.store().take_turn(&name, terms.per_second, terms.burst).await.map_err(|error| {
+            tracing::error!(error = chain(&error), "the limit that all nodes share could not be asked");
+            Refusal::Busy { retry_after: RETRY_AFTER }
+        })?;
+        Ok(turn.map(|turn| (turn, terms)))
     }
 
     /// How the /v1 API is served.

@@ -11,7 +11,7 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    DocumentKind, DocumentRecord, DocumentStatus, Settlement, Store, StoreError,
+    DocumentKind, DocumentRecord, DocumentStatus, NewSet, Settlement, Store, StoreError,
     documents::{self, parse},
     entities::document::{ActiveModel, Column, Entity, Model},
 };
@@ -23,6 +23,8 @@ pub enum Work {
     Image(NewJob),
     /// An archive: a document and a job for each of its images.
     Batch(NewBatch),
+    /// A batch of the /v1 API: the same.
+    Set(NewSet),
 }
 
 /// The images of an archive about to be submitted.
@@ -54,6 +56,7 @@ impl Work {
         match self {
             Self::Image(_) => 1,
             Self::Batch(batch) => batch.members.len(),
+            Self::Set(set) => set.parts.len(),
         }
     }
 
@@ -63,6 +66,7 @@ impl Work {
         match self {
             Self::Image(job) => &job.queue,
             Self::Batch(batch) => batch.members.first().map_or("", |member| &member.job.queue),
+            Self::Set(set) => set.parts.first().map_or("", |part| &part.job.queue),
         }
     }
 }
@@ -109,7 +113,7 @@ impl Store {
     /// When the database fails.
     pub async fn batch(&self, document: &DocumentRecord) -> Result<Option<BatchRecord>, StoreError> {
         let Some(row) = Entity::find_by_id(document.id.0).one(self.reader()).await? else { return Ok(None) };
-        let Some(skipped) = &row.skipped else { return Ok(None) };
+        let Some(skipped) = row.skipped.as_ref().filter(|_| row.kind == DocumentKind::Zip) else { return Ok(None) };
         let skipped = parse(&row, "skipped", skipped)?;
         let members = members(self.reader(), row.id).await?;
         let members = members.into_iter().map(|row| documents::read(row, document.organization.clone())).collect::<Result<_, _>>()?;

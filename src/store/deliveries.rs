@@ -42,7 +42,7 @@ pub enum DeliveryState {
     Delivered,
     /// Every try failed.
     Failed,
-    /// The endpoint was disabled before it could be delivered, or what it tells of is gone.
+    /// The endpoint is gone or was disabled before it could be delivered, or what it tells of was erased.
     Abandoned,
 }
 
@@ -215,6 +215,7 @@ impl Store {
         insert_attempt(&write, lease.delivery, attempt).await?;
         let (state, next) = match (tried.outcome, tried.again_at) {
             (Outcome::Delivered, _) => (DeliveryState::Delivered, None),
+            (Outcome::Gone, _) => (DeliveryState::Abandoned, None),
             (_, Some(at)) => (DeliveryState::Pending, Some(at)),
             (_, None) => (DeliveryState::Failed, None),
         };

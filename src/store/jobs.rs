@@ -76,6 +76,11 @@ impl Store {
         tokio::time::timeout(at_most, self.wake.notified()).await.unwrap_or_default();
     }
 
+    /// The same for an image to fetch.
+    pub async fn wait_for_fetch(&self, at_most: Duration) {
+        tokio::time::timeout(at_most, self.fetches.notified()).await.unwrap_or_default();
+    }
+
     /// Changes the job that a lease is for; not, when the lease was lost.
     async fn change(&self, lease: &Lease, change: impl FnOnce(UpdateMany<Entity>) -> UpdateMany<Entity>) -> Result<bool, StoreError> {
         let write = self.write().await?;
@@ -115,15 +120,19 @@ pub(crate) async fn is_full(write: &DatabaseTransaction, queue: &str, more: usiz
 
 /// Queues a job in the transaction of the fact that caused it.
 pub(crate) async fn insert(write: &DatabaseTransaction, job: &NewJob, now: Timestamp) -> Result<(), StoreError> {
+    let leased = job.leased.as_ref();
     let row = ActiveModel {
-        id: Set(JobId::random().0),
+        id: Set(leased.map_or_else(JobId::random, |leased| leased.id).0),
         name: Set(job.name.to_owned()),
         payload: Set(job.payload.to_string()),
         organization_id: Set(job.organization.0),
         lane: Set(job.lane.rank()),
         queue: Set(job.queue.clone()),
         run_at: Set(job.run_at.0),
-        attempts: Set(0),
+        attempts: Set(i32::from(leased.is_some())),
+        lease_until: Set(leased.map(|leased| (Timestamp::now() + leased.span).0)),
+        lease_token: Set(leased.map(|leased| leased.token)),
+        lease_holder: Set(leased.map(|leased| leased.holder.clone())),
         created_at: Set(now.0),
         ..Default::default()
     };

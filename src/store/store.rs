@@ -34,6 +34,8 @@ pub struct Store {
     places: Arc<Semaphore>,
     /// Wakes the worker of this process when it queued a job itself.
     pub(crate) wake: Arc<Notify>,
+    /// The same for what fetches images.
+    pub(crate) fetches: Arc<Notify>,
     /// The same for deliveries of webhooks.
     pub(crate) deliveries: Arc<Notify>,
     /// Which organisation was served when, so that claims go round.
@@ -88,6 +90,7 @@ impl Store {
             readers,
             places: Arc::new(Semaphore::new(settings.writer_queue.clamp(1, Semaphore::MAX_PERMITS))),
             wake: Arc::default(),
+            fetches: Arc::default(),
             deliveries: Arc::default(),
             turns: Arc::default(),
             plans: None,

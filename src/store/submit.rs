@@ -16,13 +16,13 @@ use touchstone_core::{
 };
 
 use crate::{
-    AnalysisStatus, AssetStatus, DocumentKind, DocumentStatus, NewBatch, Settlement, Store, StoreError, UploadState, Work, batches,
+    AnalysisStatus, AssetStatus, DocumentKind, DocumentStatus, NewBatch, NewSet, Settlement, Store, StoreError, UploadState, Work, batches,
     credits::{self, Movement, record},
     entities::{
         document::{self, ActiveModel},
         upload,
     },
-    jobs, trials,
+    jobs, sets, trials,
 };
 
 /// What the fingerprint of a test key's submission ends with. No instance's name has a slash.
@@ -79,6 +79,8 @@ pub enum Submitted {
     NotEnoughCredits,
     /// The organisation's test keys have submitted as many today as they may.
     TestsUsedUp,
+    /// As many batches of the project are under way as may: so many.
+    TooManyBatches(u32),
     /// As many jobs wait as may.
     Busy,
 }
@@ -101,8 +103,14 @@ impl Store {
         if new.explicit && is_taken(&write, new.id).await? {
             return Ok(Submitted::IdTaken);
         }
-        if !take_upload(&write, &new).await? {
+        if !take_uploads(&write, &new).await? {
             return Ok(Submitted::NoUpload);
+        }
+        if let Work::Set(set) = &new.work {
+            // Exact, for the same reason.
+            if sets::are_too_many(&*write, new.project, set.most_under_way).await? {
+                return Ok(Submitted::TooManyBatches(set.most_under_way));
+            }
         }
         let owner = credits::owner(&write, new.organization).await?;
         let (price, images) = (price(&owner, &new), new.work.images());
@@ -122,6 +130,7 @@ impl Store {
         let made = match &new.work {
             Work::Image(job) => till.image(document, new.id, job).await,
             Work::Batch(batch) => till.batch(document, new.id, batch).await,
+            Work::Set(set) => till.set(document, new.id, set).await,
         };
         match made {
             Err(StoreError::Database(error)) if is_duplicate(&error) => return Ok(Submitted::IdTaken),
@@ -129,6 +138,9 @@ impl Store {
         }
         write.commit().await?;
         self.wake.notify_one();
+        if matches!(new.work, Work::Set(_)) {
+            self.fetches.notify_one();
+        }
         Ok(Submitted::Created(new.id))
     }
 }
@@ -167,6 +179,15 @@ impl Till<'_> {
         }
     }
 
+    async fn set(&mut self, document: ActiveModel, id: DocumentId, set: &NewSet) -> Result<(), StoreError> {
+        let whole = sets::whole(document.clone(), &set.refused, self.now)?;
+        document::Entity::insert(whole).exec_without_returning(self.write).await?;
+        for part in &set.parts {
+            self.image(sets::part(document.clone(), id, part)?, part.id, &part.job).await?;
+        }
+        Ok(())
+    }
+
     async fn batch(&mut self, document: ActiveModel, id: DocumentId, batch: &NewBatch) -> Result<(), StoreError> {
         let whole = batches::whole(document.clone(), &batch.skipped, self.now)?;
         document::Entity::insert(whole).exec_without_returning(self.write).await?;
@@ -176,6 +197,17 @@ impl Till<'_> {
         }
         Ok(())
     }
+}
+
+/// The uploads that a submission is made of: all of them, or none is taken.
+async fn take_uploads(write: &DatabaseTransaction, new: &NewDocument) -> Result<bool, StoreError> {
+    let Work::Set(set) = &new.work else { return take_upload(write, new.organization, &new.object_key).await };
+    for object_key in set.object_keys() {
+        if !take_upload(write, new.organization, object_key).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Equal for two submissions exactly when one is a retry of the other (row T17). Lengths keep the parts apart.
@@ -221,10 +253,10 @@ async fn is_taken(write: &DatabaseTransaction, id: DocumentId) -> Result<bool, S
     Ok(document || upload::Entity::find().filter(upload::Column::DocumentId.eq(id.0)).one(write).await?.is_some())
 }
 
-async fn take_upload(write: &DatabaseTransaction, new: &NewDocument) -> Result<bool, StoreError> {
+async fn take_upload(write: &DatabaseTransaction, organization: OrganizationId, object_key: &str) -> Result<bool, StoreError> {
     let taken = upload::Entity::update_many()
         .col_expr(upload::Column::State, Expr::value(UploadState::Taken))
-        .filter(upload::Column::ObjectKey.eq(new.object_key.as_str()).and(upload::Column::OrganizationId.eq(new.organization.0)))
+        .filter(upload::Column::ObjectKey.eq(object_key).and(upload::Column::OrganizationId.eq(organization.0)))
         .filter(upload::Column::State.ne(UploadState::Expiring))
         .exec(write)
         .await?;

@@ -18,6 +18,14 @@ impl Store {
         fit(self.reader(), organization, most_a_day, 1, Timestamp::now()).await
     }
 
+    /// How many images they submitted on this day.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tested_on(&self, organization: OrganizationId, day: Day) -> Result<u64, StoreError> {
+        submitted(self.reader(), organization, day).await
+    }
+
     /// Whether they have submitted anything since then.
     ///
     /// # Errors
@@ -38,9 +46,12 @@ pub(crate) async fn fit(
     if most_a_day == 0 {
         return Ok(true);
     }
-    let today = Column::CreatedAt.gte(Day::of(now).start().0).and(Column::Kind.eq(DocumentKind::Image));
-    let submitted = of(organization, today).count(connection).await?;
-    Ok(submitted.saturating_add(images) <= most_a_day)
+    Ok(submitted(connection, organization, Day::of(now)).await?.saturating_add(images) <= most_a_day)
+}
+
+async fn submitted(connection: &impl ConnectionTrait, organization: OrganizationId, day: Day) -> Result<u64, StoreError> {
+    let on_it = Column::CreatedAt.gte(day.start().0).and(Column::Kind.eq(DocumentKind::Image));
+    Ok(of(organization, on_it).count(connection).await?)
 }
 
 fn of(organization: OrganizationId, which: SimpleExpr) -> Select<Entity> {

@@ -8,8 +8,8 @@ use sea_orm::{
 use touchstone_core::{day::Day, ids::OrganizationId};
 
 use crate::{
-    MeterEventState, Store, StoreError,
-    entities::{ledger_entry, meter_event},
+    MeterEventState, Settlement, Store, StoreError,
+    entities::{document, ledger_entry, meter_event},
 };
 
 /// The UTC day of a row of the ledger, as [`Day`] counts days.
@@ -155,6 +155,22 @@ impl Store {
             .into_model()
             .all(self.reader())
             .await?)
+    }
+
+    /// Units of documents that are under way: no row of the ledger proves them yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reserved_units(&self, organization: OrganizationId) -> Result<i64, StoreError> {
+        use document::Column;
+        let units: Option<Option<i64>> = document::Entity::find()
+            .select_only()
+            .column_as(Column::Units.sum().cast_as("BIGINT"), "units")
+            .filter(Column::OrganizationId.eq(organization.0).and(Column::Settlement.eq(Settlement::Reserved)))
+            .into_tuple()
+            .one(self.reader())
+            .await?;
+        Ok(units.flatten().unwrap_or(0))
     }
 
     async fn counted(&self, organization: OrganizationId, first: Day, last: Day) -> Result<Vec<Counted>, StoreError> {

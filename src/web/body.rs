@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use thiserror::Error;
 use tokio::{
+    io::{AsyncSeekExt, AsyncWriteExt},
     sync::mpsc,
     time::{Instant, timeout, timeout_at},
 };
@@ -58,20 +59,59 @@ async fn next(payload: &mut Payload, pace: Pace, deadline: Instant) -> Option<Re
 ///
 /// # Errors
 /// [`Failure::BodyTooLarge`], [`Failure::BodyTooSlow`], or 422 when it breaks off.
-pub(crate) async fn whole(mut payload: Payload, most: usize, pace: Pace) -> Result<Bytes, Failure> {
+pub(crate) async fn whole(payload: Payload, most: usize, pace: Pace) -> Result<Bytes, Failure> {
+    gather(payload, most, pace, |_| Ok(())).await
+}
+
+/// The same; `grows` is told of every piece's size before it is kept, and may refuse it.
+///
+/// # Errors
+/// As [`whole`], and what `grows` says.
+pub(crate) async fn gather(
+    mut payload: Payload,
+    most: usize,
+    pace: Pace,
+    mut grows: impl FnMut(usize) -> Result<(), Failure>,
+) -> Result<Bytes, Failure> {
     let deadline = Instant::now() + pace.whole;
     let mut bytes = BytesMut::new();
     while let Some(piece) = next(&mut payload, pace, deadline).await {
-        let piece = piece.map_err(|broken| match broken {
-            Broken::Slow => Failure::BodyTooSlow,
-            Broken::Cut(why) => Failure::problem("json_invalid", &["body"], &why, serde_json::Value::Null),
-        })?;
+        let piece = piece.map_err(broken_off)?;
         if bytes.len() + piece.len() > most {
             return Err(Failure::BodyTooLarge(most));
         }
+        grows(piece.len())?;
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes.freeze())
+}
+
+/// Writes a whole body of at most `most` bytes into a temporary file that has no name and goes with its handle.
+///
+/// # Errors
+/// As [`whole`], and when the file cannot be written.
+pub(crate) async fn spool(mut payload: Payload, most: u64, pace: Pace) -> Result<std::fs::File, Failure> {
+    let trouble = |error: std::io::Error| Failure::internal(&error);
+    let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(trouble)?);
+    let (deadline, mut written) = (Instant::now() + pace.whole, 0);
+    while let Some(piece) = next(&mut payload, pace, deadline).await {
+        let piece = piece.map_err(broken_off)?;
+        written += piece.len() as u64;
+        if written > most {
+            return Err(Failure::BodyTooLarge(usize::try_from(most).unwrap_or(usize::MAX)));
+        }
+        file.write_all(&piece).await.map_err(trouble)?;
+    }
+    file.flush().await.map_err(trouble)?;
+    file.rewind().await.map_err(trouble)?;
+    Ok(file.into_std().await)
+}
+
+fn broken_off(broken: Broken) -> Failure {
+    match broken {
+        Broken::Slow => Failure::BodyTooSlow,
+        Broken::Cut(why) => Failure::problem("json_invalid", &["body"], &why, serde_json::Value::Null),
+    }
 }
 
 /// Splits a payload, which cannot leave its thread, into a pump that must be polled here and a stream that may go anywhere.

@@ -29,6 +29,7 @@ mod scopes;
 mod server;
 mod settings;
 mod site;
+mod waiting;
 
 pub use openapi::openapi_json;
 pub use server::{BindError, Bound, bind};

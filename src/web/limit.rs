@@ -23,6 +23,7 @@ use touchstone_core::{
     refusal::Refusal,
     time::Timestamp,
 };
+use touchstone_moderation::Turn;
 
 use crate::settings::Settings;
 
@@ -129,12 +130,19 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     }
 }
 
+/// Where an asker stands with a bucket that all nodes share.
+pub(crate) fn shared(turn: Turn, per_second: u32) -> Passed {
+    let reset = (Timestamp::now() + turn.until_full + Duration::from_millis(999)).seconds();
+    let standing = Standing { limit: per_second, remaining: turn.remaining, reset };
+    (standing, if turn.passed { Ok(()) } else { Err(too_many(turn.wait)) })
+}
+
 fn buckets<K: Hash + Eq + Clone>(quota: Quota) -> Buckets<K> {
     RateLimiter::keyed(quota).with_middleware()
 }
 
 /// Whole seconds, rounded up: that is what Retry-After can say.
-pub(crate) fn too_many(wait: Duration) -> Refusal {
+fn too_many(wait: Duration) -> Refusal {
     Refusal::TooManyRequests { retry_after: Duration::from_secs(wait.as_millis().div_ceil(1000).clamp(1, 86_400) as u64) }
 }
 

@@ -51,6 +51,12 @@ use crate::{
         health::health,
         health::metrics,
         help::help,
+        v1::detect::detect,
+        v1::batch::batch,
+        v1::batch::in_background,
+        v1::jobs::job,
+        v1::detect::detection,
+        v1::usage::usage,
         v1::health::health,
         v1::webhooks::create,
         v1::webhooks::list,
@@ -262,9 +268,8 @@ mod tests {
         for (path, operations) in document["paths"].as_object().expect("paths") {
             for (method, operation) in operations.as_object().expect("operations") {
                 let responses = operation["responses"].as_object().expect("responses");
-                assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path} never succeeds");
-                for status in ["429", "500", "503"] {
-                    assert!(responses.contains_key(status), "{method} {path} lacks {status}");
+                for status in ["2", "429", "500", "503"] {
+                    assert!(responses.keys().any(|known| known.starts_with(status)), "{method} {path} lacks {status}");
                 }
                 for (status, response) in responses {
                     let (empty, content) = (path == "/blobs/uploads/{name}" && status == "200", &response["content"]);

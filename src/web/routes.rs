@@ -53,7 +53,14 @@ pub(crate) fn table(config: &mut ServiceConfig) {
 /// The part of the table under `/v1`: there everything, also what goes wrong, is told in that dialect.
 fn v1_table(config: &mut ServiceConfig) {
     use v1::webhooks::{self, deliveries};
-    config.service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
+    config
+        .service(at("/v1/detect", "POST").route(web::post().to(v1::detect::detect)))
+        .service(at("/v1/detect/batch", "POST").route(web::post().to(v1::batch::batch)))
+        .service(at("/v1/detect/async", "POST").route(web::post().to(v1::batch::in_background)))
+        .service(at("/v1/jobs/{id}", "GET, HEAD").route(get(v1::jobs::job)))
+        .service(at("/v1/usage", "GET, HEAD").route(get(v1::usage::usage)))
+        .service(at("/v1/detections/{id}", "GET, HEAD").route(get(v1::detect::detection)))
+        .service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
     config
         .service(at("/v1/webhooks", "GET, HEAD, POST").route(get(webhooks::list)).route(web::post().to(webhooks::create)))
         .service(

@@ -31,7 +31,7 @@ use utoipa::ToSchema;
 use crate::{
     errors::Failure,
     extract::client,
-    limit::{Limits, Passed, asker},
+    limit::{self, Limits, Passed, asker},
     proxies::{NoNetwork, Proxies},
     scopes,
     settings::{Settings, TryIt},
@@ -42,6 +42,9 @@ const RESTART: Duration = Duration::from_secs(5);
 
 /// When to come back for an upload that found no place.
 const NO_PLACE: Duration = Duration::from_secs(2);
+
+/// Bodies of batches that are looked through at once.
+const BATCHES: usize = 2;
 
 /// Which weights judge.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -72,6 +75,9 @@ pub(crate) struct Site {
     /// The public can reach this listener.
     public: bool,
     uploads: Arc<Semaphore>,
+    /// Bytes of images on their way into memory.
+    memory: Arc<Semaphore>,
+    batches: Arc<Semaphore>,
     waits: Arc<Semaphore>,
     draining: AtomicBool,
     metrics: Option<PrometheusHandle>,
@@ -99,6 +105,8 @@ impl Site {
             model,
             public,
             uploads: Arc::new(Semaphore::new(settings.concurrent_uploads)),
+            memory: Arc::new(Semaphore::new(road.v1().max_memory as usize)),
+            batches: Arc::new(Semaphore::new(BATCHES)),
             waits: Arc::new(Semaphore::new(settings.concurrent_waits)),
             draining: AtomicBool::new(false),
             metrics,
@@ -201,7 +209,12 @@ impl Site {
     /// When the nodes' shared limit cannot be asked: nobody passes uncounted.
     pub(crate) async fn project_limit(&self, caller: &Caller) -> Result<Passed, Failure> {
         let project = caller.project.unwrap_or(ProjectId::default_of(caller.organization.id));
-        Ok(self.limits.project(caller.organization.plan).stand(&project))
+        let plan = caller.organization.plan;
+        let shared = self.road(move |road| async move { road.take_turn(project, plan).await }).await?;
+        Ok(match shared {
+            Some((turn, terms)) => limit::shared(turn, terms.per_second),
+            None => self.limits.project(plan).stand(&project),
+        })
     }
 
     /// Where people read how the service is.
@@ -219,6 +232,17 @@ impl Site {
     pub(crate) fn upload_place(&self) -> Result<OwnedSemaphorePermit, Failure> {
         let place = Arc::clone(&self.uploads).try_acquire_owned();
         place.map_err(|_| Refusal::Busy { retry_after: NO_PLACE }.into())
+    }
+
+    /// What an image on its way in takes of the memory of all; nothing yet.
+    pub(crate) fn image_memory(&self) -> Memory {
+        Memory { all: Arc::clone(&self.memory), taken: None }
+    }
+
+    /// A turn to look through the body of a batch, waited for: each holds an image in memory meanwhile.
+    pub(crate) async fn batch_turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.batches).acquire_owned().await.ok()
     }
 
     /// A place to wait for a verdict, kept until the permit is dropped; `None` when all are taken.
@@ -255,6 +279,34 @@ impl Site {
     /// What new requests are told while the server is on its way out.
     pub(crate) fn draining(&self) -> Option<Refusal> {
         self.draining.load(Ordering::Relaxed).then_some(Refusal::Draining { retry_after: RESTART })
+    }
+}
+
+/// A part of the memory that images on their way in share, given back when dropped.
+pub(crate) struct Memory {
+    all: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Memory {
+    /// A part of a memory of so many bytes that nobody else shares.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(bytes)), taken: None }
+    }
+
+    /// Takes so many bytes more.
+    ///
+    /// # Errors
+    /// 503 when there are not as many left.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Failure> {
+        let more = u32::try_from(bytes).ok().and_then(|bytes| Arc::clone(&self.all).try_acquire_many_owned(bytes).ok());
+        let more = more.ok_or(Refusal::Busy { retry_after: NO_PLACE })?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
+        }
+        Ok(())
     }
 }
 

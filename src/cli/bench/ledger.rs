@@ -221,7 +221,8 @@ async fn upload(store: &Store, organization: OrganizationId) -> anyhow::Result<S
 fn document(organization: OrganizationId, object_key: String) -> NewDocument {
     let id = DocumentId::random();
     let payload = serde_json::json!(id);
-    let job = NewJob { name: JOB, payload, organization, lane: Lane::Interactive, queue: String::new(), run_at: Timestamp::now() };
+    let job =
+        NewJob { name: JOB, payload, organization, lane: Lane::Interactive, queue: String::new(), run_at: Timestamp::now(), leased: None };
     NewDocument {
         id,
         explicit: false,

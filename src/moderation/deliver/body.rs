@@ -2,12 +2,13 @@
 //! ended with the gist of each of its verdicts.
 
 use serde::Serialize;
-use touchstone_core::{ids::DocumentId, webhook::Event};
-use touchstone_store::{DocumentRecord, DocumentStatus, Due};
+use touchstone_core::{batch::Refused, ids::DocumentId, webhook::Event};
+use touchstone_store::{DocumentRecord, Due};
 
 use crate::{
     report::{Answer, Report},
     road::Road,
+    sets::{self, Place},
 };
 
 #[derive(Serialize)]
@@ -26,7 +27,7 @@ struct Detection {
     request_id: Option<String>,
 }
 
-/// A batch that ended.
+/// A batch that ended, with the gist of what became of each image: whole verdicts of a hundred images are more than many servers take.
 #[derive(Serialize)]
 struct Batch {
     id: DocumentId,
@@ -42,11 +43,20 @@ struct Batch {
 /// One image of a batch.
 #[derive(Serialize)]
 struct Gist {
+    /// Its place in what was sent, from 0; in an archive, among those of its files that are judged.
     index: usize,
-    id: DocumentId,
+    id: Option<DocumentId>,
     verdict: Option<Answer>,
     confidence: Option<f64>,
-    error: Option<String>,
+    error: Option<Unjudged>,
+}
+
+/// Why an image was not judged, as /v1 tells it.
+#[derive(Serialize)]
+struct Unjudged {
+    code: String,
+    message: String,
+    param: Option<String>,
 }
 
 /// Somebody wants to see a delivery.
@@ -66,24 +76,40 @@ pub(super) async fn of(road: &Road, due: &Due) -> anyhow::Result<Option<String>>
     if due.kind == Event::DetectionCompleted {
         return road.report(&document).map(|report| written(due, Detection { report, request_id })).transpose();
     }
-    let Some(batch) = road.store().batch(&document).await? else { return Ok(None) };
-    let count = |status| batch.members.iter().filter(|member| member.status == status).count();
-    let (completed, failed) = (count(DocumentStatus::Done), count(DocumentStatus::Failed));
-    let results = batch.members.iter().enumerate().map(|(index, member)| gist(road, index, member)).collect();
+    let Some(results) = gists(road, &document).await? else { return Ok(None) };
+    let completed = results.iter().filter(|gist| gist.verdict.is_some()).count();
+    let (total, failed) = (results.len(), results.len() - completed);
     let status = if completed > 0 { "completed" } else { "failed" };
-    let (total, created_at) = (batch.members.len(), document.created_at.rfc3339());
+    let created_at = document.created_at.rfc3339();
     written(due, Batch { id, status, total, completed, failed, results, created_at, request_id }).map(Some)
 }
 
-fn gist(road: &Road, index: usize, member: &DocumentRecord) -> Gist {
-    let report = road.report(member);
-    Gist {
-        index,
-        id: member.id,
-        verdict: report.as_ref().map(|report| report.verdict),
-        confidence: report.as_ref().map(|report| report.confidence),
-        error: member.error_message.clone(),
+/// What became of each image of a batch of /v1 or of an archive; `None` when the document stands for neither.
+async fn gists(road: &Road, document: &DocumentRecord) -> anyhow::Result<Option<Vec<Gist>>> {
+    if let Some(set) = road.store().set(document).await? {
+        let gist = |(index, place)| match place {
+            Place::Image(image) => judged(road, index, image),
+            Place::Refused(refused) => Gist { index, id: None, verdict: None, confidence: None, error: Some(unjudged(refused)) },
+        };
+        return Ok(Some(sets::places(&set).into_iter().map(gist).collect()));
     }
+    let batch = road.store().batch(document).await?;
+    Ok(batch.map(|batch| batch.members.iter().enumerate().map(|(index, image)| judged(road, index, image)).collect()))
+}
+
+fn judged(road: &Road, index: usize, image: &DocumentRecord) -> Gist {
+    let report = road.report(image);
+    let error = image.failure.map(|code| Unjudged {
+        code: code.name().to_owned(),
+        message: image.error_message.clone().unwrap_or_default(),
+        param: None,
+    });
+    let (verdict, confidence) = report.map(|report| (report.verdict, report.confidence)).unzip();
+    Gist { index, id: Some(image.id), verdict, confidence, error }
+}
+
+fn unjudged(refused: &Refused) -> Unjudged {
+    Unjudged { code: refused.code.clone(), message: refused.message.clone(), param: refused.param.clone() }
 }
 
 fn written<T: Serialize>(due: &Due, data: T) -> anyhow::Result<String> {

@@ -211,7 +211,7 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
 
 pub(super) fn job(organization: OrganizationId, document: DocumentId) -> NewJob {
     let payload = serde_json::json!({ "document": document });
-    NewJob { name: NAME, payload, organization, lane: Lane::Interactive, queue: String::new(), run_at: Timestamp::now() }
+    NewJob { name: NAME, payload, organization, lane: Lane::Interactive, queue: String::new(), run_at: Timestamp::now(), leased: None }
 }
 
 pub(super) fn verdict() -> Verdict {

@@ -3,8 +3,15 @@
 //! Handlers return [`errors::V1Failure`] or plain [`crate::errors::Failure`]; [`edge::finish`] turns whatever went wrong under `/v1`, also
 //! before a handler was reached, into the dialect's body.
 
+pub(crate) mod batch;
 pub(crate) mod bearer;
+pub(crate) mod detect;
 pub(crate) mod edge;
 pub(crate) mod errors;
+pub(crate) mod given;
 pub(crate) mod health;
+pub(crate) mod images;
+pub(crate) mod jobs;
+pub(crate) mod sample;
+pub(crate) mod usage;
 pub(crate) mod webhooks;

@@ -32,8 +32,18 @@ async fn a_webhook_is_made_seen_changed_and_deleted() {
     assert_eq!(
         fields,
         [
-            "created_at", "description", "disabled_at", "disabled_reason", "enabled", "events", "failing_since", "id", "old_secret_until",
-            "paused_until", "request_id", "url"
+            "created_at",
+            "description",
+            "disabled_at",
+            "disabled_reason",
+            "enabled",
+            "events",
+            "failing_since",
+            "id",
+            "old_secret_until",
+            "paused_until",
+            "request_id",
+            "url"
         ]
     );
     let (_, changed) = h.call(Method::PATCH, &one, json!({ "events": ["batch.completed"], "enabled": false })).await;
@@ -63,8 +73,15 @@ async fn a_sixth_webhook_is_refused() {
 async fn what_makes_no_sense_or_leads_inside_is_refused_by_its_name() {
     let h = Hooked::new().await;
     let inside = [
-        "http://127.0.0.1/", "https://10.0.0.7:8443/hook", "http://[::1]/", "http://2130706433/", "http://169.254.169.254/latest",
-        "ftp://club.example/", "https://user:password@club.example/", "club.example/hook", "",
+        "http://127.0.0.1/",
+        "https://10.0.0.7:8443/hook",
+        "http://[::1]/",
+        "http://2130706433/",
+        "http://169.254.169.254/latest",
+        "ftp://club.example/",
+        "https://user:password@club.example/",
+        "club.example/hook",
+        "",
     ];
     for url in inside {
         let (status, refused) = h.call(Method::POST, PATH, json!({ "url": url, "events": ["batch.failed"] })).await;

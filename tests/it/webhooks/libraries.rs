@@ -27,7 +27,7 @@ async fn the_official_libraries_and_the_sample_of_the_text_accept_what_arrives()
     };
     let h = Hooked::new().await;
     let made = h.hook("ok").await;
-    h.client.judge("größe.jpg", pictures::jpeg(1)).await;
+    h.client.judge("photo.jpg", pictures::jpeg(1)).await;
     let before = h.arrived("ok", 1).await.remove(0);
     let (_, rotated) = h.call(Method::POST, &format!("/v1/webhooks/{}/rotate-secret", made.id), Value::Null).await;
     let new = rotated["secret"].as_str().unwrap();
@@ -48,7 +48,9 @@ async fn the_official_libraries_and_the_sample_of_the_text_accept_what_arrives()
     ];
     let all = Value::Array(cases.iter().map(|(case, ..)| case.clone()).collect());
     let expected = |bare: bool| -> Vec<Value> {
-        let said = |(_, standard, sample): &(Value, bool, bool)| if bare { json!({ "standard": standard, "bare": sample }) } else { json!({ "standard": standard }) };
+        let said = |(_, standard, sample): &(Value, bool, bool)| {
+            if bare { json!({ "standard": standard, "bare": sample }) } else { json!({ "standard": standard }) }
+        };
         cases.iter().map(said).collect()
     };
     assert_eq!(checked(python, "webhooks.py", &all, folder.path()).await, expected(false), "Python");

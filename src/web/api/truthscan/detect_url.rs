@@ -1,16 +1,14 @@
 //! One request instead of three (row T19): the URL of an image goes in, and where it comes in time, the verdict comes out.
 //!
-//! Waiting costs a place and a look at the database now and then, nothing more: the document is judged like any other, whether or
-//! not anybody still waits, and the wait ends as soon as the server is on its way out.
+//! The document is judged like any other, whether or not anybody still waits.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::{
     HttpRequest,
     web::{Data, Json, Payload},
 };
 use serde::Serialize;
-use touchstone_core::ids::DocumentId;
 use touchstone_moderation::DocumentRecord;
 use utoipa::ToSchema;
 
@@ -25,13 +23,11 @@ use crate::{
     extract::{TakesJson, json},
     openapi::{BadRequest, Bodied, Everywhere, Keyed},
     site::Site,
+    waiting::wait_for,
 };
 
 /// Seconds that a client waits when it does not say, and most seconds that it may.
 const WAIT: (i64, i64) = (30, 60);
-
-/// How long it is until the first look at the document, and between two looks in the end.
-const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// What `/detect` takes, and how long to wait.
 #[derive(ToSchema)]
@@ -98,7 +94,7 @@ pub(crate) async fn detect_url(
     let (id, sight) = detect::accept(&site, &request, body.detect).await?;
     // A key that may submit and not read is told what it always is: that the document is on its way.
     let waits = body.wait.unwrap_or(true) && sight.sees;
-    let document = if waits { wait_for(&site, id, patience(body.max_wait_seconds)).await? } else { None };
+    let document = if waits { wait_for(&site, id, patience(body.max_wait_seconds), DocumentRecord::is_final).await? } else { None };
     Ok(Json(match document {
         Some(document) => DetectUrlAnswer::Ready(Box::new(ready(&site, &document, sight))),
         None => DetectUrlAnswer::Pending(DetectAnswer { id: id.0, status: Progress::Pending }),
@@ -108,25 +104,6 @@ pub(crate) async fn detect_url(
 fn patience(seconds: Option<i64>) -> Duration {
     let (default, most) = WAIT;
     Duration::from_secs(seconds.unwrap_or(default).clamp(0, most).unsigned_abs())
-}
-
-/// The document once it is final; `None` when that takes longer, when as many wait as may, or when the server is on its way out.
-async fn wait_for(site: &Site, id: DocumentId, within: Duration) -> Result<Option<DocumentRecord>, Failure> {
-    let Some(_place) = site.wait_place() else { return Ok(None) };
-    let (mut pause, longest) = LOOK;
-    let begun = Instant::now();
-    loop {
-        let found = site.road(|road| async move { road.document(id).await }).await?;
-        if let Some(document) = found.filter(DocumentRecord::is_final) {
-            return Ok(Some(document));
-        }
-        let left = within.saturating_sub(begun.elapsed());
-        if left.is_zero() || site.draining().is_some() {
-            return Ok(None);
-        }
-        tokio::time::sleep(pause.min(left)).await;
-        pause = (pause * 3 / 2).min(longest);
-    }
 }
 
 fn ready(site: &Site, document: &DocumentRecord, sight: Sight) -> ReadyAnswer {

@@ -37,6 +37,28 @@ impl V1Failure {
     pub(crate) fn about(self, param: &str) -> Self {
         Self { param: Some(param.to_owned()), ..self }
     }
+
+    /// Whether it is no fault of what was sent: then trying again later may do.
+    pub(super) fn is_ours(&self) -> bool {
+        let status = told(&self.failure).status;
+        status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+    }
+
+    /// The same failure; where it is about the image, about the parameter that it came in.
+    pub(crate) fn about_image(self, param: &str) -> Self {
+        let of_image = matches!(
+            self.failure,
+            Failure::Refusal(
+                Refusal::FileTooSmall { .. }
+                    | Refusal::ImageTooLarge { .. }
+                    | Refusal::UnknownFormat
+                    | Refusal::Undecodable { .. }
+                    | Refusal::Unfetchable { .. }
+                    | Refusal::EmptyUrl
+            )
+        );
+        if of_image { self.about(param) } else { self }
+    }
 }
 
 impl From<Failure> for V1Failure {
@@ -196,6 +218,7 @@ fn sentence(refusal: &Refusal) -> String {
             "The credits do not cover this. GET /v1/usage shows what is left; your operator can grant more, or wait for the next month."
                 .into()
         }
+        Refusal::EmptyUrl => "It is no http(s) URL.".into(),
         Refusal::NoSuchDocument => "Nothing of yours has this id.".into(),
         Refusal::Unfetchable { .. } => "The URL did not return a valid image.".into(),
         Refusal::ImageTooLarge { .. } => refusal.sentence(),
@@ -217,8 +240,8 @@ fn wait(refusal: &Refusal) -> Option<u64> {
 
 /// The field that a problem is about: `body.images.3.image_url` is told as `images.3.image_url`.
 fn param_of(problem: &Problem) -> Option<String> {
-    let path = problem.loc.get(1..).filter(|path| !path.is_empty())?;
-    Some(path.join("."))
+    let path = problem.loc.get(1..).unwrap_or_default().join(".");
+    (!path.is_empty()).then_some(path)
 }
 
 fn plain(status: StatusCode, code: &'static str, message: impl Into<String>) -> Told {
