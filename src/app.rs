@@ -17,8 +17,8 @@ use touchstone_core::{
     organization::{Dialect, Organization},
     time::Timestamp,
 };
-use touchstone_moderation::{Road, Words};
-use touchstone_net::fetch::Fetcher;
+use touchstone_moderation::{Deliverer, Road, Words};
+use touchstone_net::{fetch::Fetcher, post::Poster};
 use touchstone_pipeline::{Lab, OpenError, Pipeline, model::ModelCard, settings::Backend};
 use touchstone_store::{LINK_KEYS, NewOrganization, Store};
 use touchstone_web::{Card, CardFacts, ModelFacts};
@@ -92,7 +92,9 @@ impl App {
         let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let settings = road_settings(&config, address)?;
         let fetcher = Fetcher::open(&config.fetch, &settings.known_hosts).context("foreign URLs cannot be fetched")?;
-        let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, settings).with_words(words(&config, &roles)?);
+        let within = Duration::from_secs(config.webhooks.timeout_seconds);
+        let poster = Poster::open(&config.fetch, &config.webhooks.allow, within).context("webhooks cannot be sent")?;
+        let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, poster, settings).with_words(words(&config, &roles)?);
         let road = road.with_lab(Lab::open(&config.pipeline)?);
         let judges = pipeline
             .clone()
@@ -111,6 +113,12 @@ impl App {
         // Last: a key that is shown once must not be made by a start that then fails.
         let demo = first_start(&store, &config.http.try_it_organization).await?;
         Ok(Self { store, road, billing, signer, workers, server, address, roles, demo })
+    }
+
+    /// The database behind this node.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Where the server listens; `None` for a node without the API.
@@ -143,6 +151,9 @@ impl App {
         parts.spawn(refresh_link_keys(self.store.clone(), self.signer.clone(), stop.clone()));
         for worker in self.workers {
             parts.spawn(worker.run_until(stop.clone()));
+        }
+        if self.roles.contains(&Role::Worker) {
+            parts.spawn(Deliverer::new(self.road.clone()).run_until(stop.clone()));
         }
         if self.roles.contains(&Role::Cron) {
             parts.spawn(cron::run_until(self.store.clone(), self.road.clone(), self.billing.clone(), stop.clone()));
@@ -242,6 +253,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
         batches: config.batches.clone(),
         accounts: config.accounts.clone(),
         v1: config.v1.clone(),
+        webhooks: config.webhooks.clone(),
         jobs: config.jobs.clone(),
         public_url,
         known_hosts,

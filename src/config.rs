@@ -46,6 +46,8 @@ pub struct Config {
     pub plans: touchstone_core::plan::Plans,
     /// The API of that version.
     pub v1: touchstone_moderation::settings::V1,
+    /// Where what happened is told.
+    pub webhooks: touchstone_moderation::settings::Webhooks,
     /// How work is handed out.
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.

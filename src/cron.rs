@@ -14,6 +14,9 @@ use touchstone_store::Store;
 /// Second, minute, hour, day, month, weekday: ten past every hour.
 const SWEEP_UPLOADS: &str = "0 10 * * * *";
 
+/// Half past every hour.
+const SWEEP_WEBHOOKS: &str = "0 30 * * * *";
+
 /// Twenty past midnight: the day before is over everywhere, and its last documents are judged.
 const SYNC_USAGE: &str = "0 20 0 * * *";
 
@@ -39,10 +42,17 @@ pub async fn run_until(store: Store, road: Road, billing: Billing, stop: Cancell
     let (resets, node) = (store.clone(), name.clone());
     let (synced, sends, syncer) = (store.clone(), billing.clone(), name.clone());
     let (swept, sweeper) = (store.clone(), name.clone());
+    let (told, forgets, forgetter) = (store.clone(), road.clone(), name.clone());
     scheduler
         .add(Job::new_async(SWEEP_UPLOADS, move |_, _| {
             let (store, road, name) = (swept.clone(), road.clone(), sweeper.clone());
             Box::pin(async move { sweep_uploads(&store, &road, &name).await })
+        })?)
+        .await?;
+    scheduler
+        .add(Job::new_async(SWEEP_WEBHOOKS, move |_, _| {
+            let (store, road, name) = (told.clone(), forgets.clone(), forgetter.clone());
+            Box::pin(async move { sweep_webhooks(&store, &road, &name).await })
         })?)
         .await?;
     scheduler
@@ -78,6 +88,19 @@ async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
     match swept {
         Ok(gone) => tracing::info!(gone, "uploads that nobody submitted were deleted"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of uploads failed; the next one tries again"),
+    }
+}
+
+async fn sweep_webhooks(store: &Store, road: &Road, node: &str) {
+    let swept = match store.take_lease("sweep_webhooks", node, ROUND).await {
+        Ok(false) => return,
+        Ok(true) => road.sweep_webhooks().await,
+        Err(error) => Err(error.into()),
+    };
+    match swept {
+        Ok(0) => {}
+        Ok(gone) => tracing::info!(gone, "old events of webhooks were forgotten"),
+        Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of webhooks failed; the next one tries again"),
     }
 }
 

@@ -61,6 +61,27 @@ id!(
     JobId
 );
 
+id!(
+    /// One place that webhooks are sent to.
+    WebhookId
+);
+id!(
+    /// One thing that happened, and that webhooks tell of.
+    EventId
+);
+id!(
+    /// One event on its way to one webhook.
+    DeliveryId
+);
+
+impl EventId {
+    /// As receivers see it (`webhook-id`): the same for every try and every replay, so that they can tell a repeat.
+    #[must_use]
+    pub fn shown(self) -> String {
+        format!("evt_{}", self.0.simple())
+    }
+}
+
 impl ProjectId {
     /// The project that an organisation has from the start.
     #[must_use]

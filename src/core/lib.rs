@@ -25,3 +25,4 @@ pub mod submission;
 pub mod time;
 pub mod usage;
 pub mod verdict;
+pub mod webhook;

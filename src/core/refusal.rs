@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::key::Denial;
+use crate::{key::Denial, webhook};
 
 /// What sort of refusal it is: the edge maps each sort to a status of its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,6 +226,8 @@ pub enum Refusal {
         /// Why.
         reason: String,
     },
+    /// Something about webhooks.
+    Webhook(webhook::Refused),
     /// Something of ours failed; the log has it under this reference.
     Internal {
         /// What to quote to the operator.
@@ -263,6 +265,7 @@ impl Refusal {
             | Self::BadLink => Kind::Forbidden,
             Self::WrongJobSecret | Self::BadSignature => Kind::Unauthorized,
             Self::NoSuchDocument | Self::NoReceipt | Self::NoSuchOrganization => Kind::NotFound,
+            Self::Webhook(refused) => refused.kind(),
             Self::Removed => Kind::Gone,
             Self::TooManyRequests { retry_after } => Kind::TooMany(*retry_after),
             Self::TooManyUploads { .. } | Self::TooManyBatches { .. } => Kind::TooMany(Duration::from_secs(60)),
@@ -321,6 +324,7 @@ impl Refusal {
             Self::IdempotencyReused { .. } => "idempotency_id already used".into(),
             Self::UsageWaits { .. } | Self::UsageInQuestion { .. } => "Usage could not be sent to Stripe".into(),
             Self::StripeUnasked { .. } => "Stripe could not be asked".into(),
+            Self::Webhook(refused) => refused.sentence().into(),
             Self::Internal { .. } => "Internal server error".into(),
         }
     }
@@ -426,6 +430,7 @@ impl Refusal {
             Self::StripeUnasked { reason } => {
                 format!("{}. Look at [stripe] in the settings, or try again later.", reason.trim_end_matches('.'))
             }
+            Self::Webhook(refused) => refused.way_out(),
             Self::Internal { reference } => {
                 format!("It is our fault and is logged as {reference}. Try again, and quote the reference if it stays.")
             }

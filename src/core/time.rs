@@ -31,11 +31,17 @@ impl Timestamp {
         i64::from(moment.year()) * 12 + i64::from(moment.month0())
     }
 
-    /// As RFC 3339 writes it, to the millisecond.
+    /// As RFC 3339 in UTC, with milliseconds: `2026-11-21T18:00:00.000Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {
         let moment = chrono::DateTime::from_timestamp_millis(self.0).unwrap_or_default();
         moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    }
+
+    /// Reads RFC 3339 of any zone.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        chrono::DateTime::parse_from_rfc3339(text).ok().map(|moment| Self(moment.timestamp_millis()))
     }
 
     /// Whole seconds since the Unix epoch.
@@ -77,5 +83,12 @@ mod tests {
         assert_eq!((december.month(), Timestamp(december.0 - 1).month()), (2026 * 12 + 11, 2026 * 12 + 10));
         let january = Timestamp::from_seconds(1_798_761_600); // 2027-01-01T00:00:00Z
         assert_eq!((january.month(), Timestamp(january.0 - 1).month()), (2027 * 12, 2026 * 12 + 11));
+    }
+
+    #[test]
+    fn a_moment_is_written_in_utc_and_read_in_any_zone() {
+        let moment = Timestamp(1_795_284_000_500);
+        assert_eq!(moment.rfc3339(), "2026-11-21T18:00:00.500Z");
+        assert_eq!((Timestamp::parse("2026-11-21T19:00:00.5+01:00"), Timestamp::parse("yesterday")), (Some(moment), None));
     }
 }

@@ -6,6 +6,7 @@
 pub mod archive;
 mod batches;
 mod bench;
+mod deliver;
 mod detect;
 mod documents;
 mod draw;
@@ -28,18 +29,20 @@ mod trouble;
 mod try_it;
 mod upload;
 mod usage;
+mod webhooks;
 mod words;
 
 pub use batches::Batched;
 pub use bench::Bench;
+pub use deliver::Deliverer;
 pub use detect::{Detected, Sent};
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_pipeline::{forensics, stages::provenance::Credentials, trust_list::TrustListFacts};
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Origin,
-    SetRecord, Settlement, Turn,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, Attempt, BatchRecord, DeliveryRecord, DeliveryState, DocumentKind, DocumentRecord,
+    DocumentStatus, FailureCode, LogPage, Origin, SetRecord, Settlement, Turn, Webhook, WebhookChange,
 };
 pub use upload::{Presigned, UploadQuery};
 pub use usage::Usage;

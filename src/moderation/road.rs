@@ -12,7 +12,7 @@ use touchstone_core::{
     plan::{Plan, Plans, Terms},
     refusal::Refusal,
 };
-use touchstone_net::fetch::Fetcher;
+use touchstone_net::{fetch::Fetcher, post::Poster};
 use touchstone_pipeline::Lab;
 use touchstone_store::{Presented, Store, Turn};
 
@@ -39,6 +39,7 @@ struct Inner {
     blobs: Blobs,
     signer: Signer,
     fetcher: Fetcher,
+    poster: Poster,
     places: Places,
     settings: Settings,
     archives: Places,
@@ -48,12 +49,21 @@ struct Inner {
 const ARCHIVES: (usize, usize) = (8, 4);
 
 impl Road {
-    /// A road over a database, an object store, the keys that sign links, and the way to foreign URLs.
+    /// A road over a database, an object store, the keys that sign links, and the ways to foreign URLs and to webhooks.
     #[must_use]
-    pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, settings: Settings) -> Self {
+    pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, poster: Poster, settings: Settings) -> Self {
         let places = Places::new(settings.concurrent_fetches, settings.concurrent_fetches_per_organization);
         Self {
-            inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings, archives: Places::new(ARCHIVES.0, ARCHIVES.1) }),
+            inner: Arc::new(Inner {
+                store,
+                blobs,
+                signer,
+                fetcher,
+                poster,
+                places,
+                settings,
+                archives: Places::new(ARCHIVES.0, ARCHIVES.1),
+            }),
             words: None,
             lab: None,
             seats: None,
@@ -111,6 +121,10 @@ impl Road {
 
     pub(crate) fn fetcher(&self) -> &Fetcher {
         &self.inner.fetcher
+    }
+
+    pub(crate) fn poster(&self) -> &Poster {
+        &self.inner.poster
     }
 
     pub(crate) fn places(&self) -> &Places {

@@ -1,6 +1,7 @@
 //! The road's sections of the configuration. `config.toml` is the manual.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
+use touchstone_core::webhook::Retries;
 use url::Url;
 
 /// `[uploads]`: what may be sent in, and for how long an upload may wait.
@@ -65,6 +66,39 @@ pub struct V1 {
     pub status_page: String,
 }
 
+/// `[webhooks]`: where what happened is told, and how patiently (row V10).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Networks and addresses that may be sent to although they are not public.
+    #[serde(deserialize_with = "touchstone_core::list::strings")]
+    pub allow: Vec<String>,
+    /// How long a delivery waits before each retry.
+    #[serde(deserialize_with = "retries")]
+    pub retries: Retries,
+    /// Seconds that one try may take.
+    pub timeout_seconds: u64,
+    /// Deliveries that one node has under way at once.
+    pub concurrency: usize,
+    /// Deliveries under way to one endpoint at once.
+    pub per_endpoint: u32,
+    /// Webhooks that one project may have.
+    pub most_per_project: u64,
+    /// Days of nothing but failures after which an endpoint is disabled.
+    pub disable_after_days: u64,
+    /// Hours that the old secret signs as well after a rotation.
+    pub overlap_hours: u64,
+    /// Days that events and the log of their deliveries are kept.
+    pub keep_days: u64,
+}
+
+/// Reads spans such as `10m`: a list, or one string with commas.
+fn retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Retries, D::Error> {
+    let spans = touchstone_core::list::strings(deserializer)?;
+    let spans = spans.iter().map(|text| humantime::parse_duration(text).map_err(|wrong| D::Error::custom(format!("\"{text}\": {wrong}"))));
+    Ok(Retries::new(spans.collect::<Result<_, _>>()?))
+}
+
 /// `[jobs]`: how work is handed out.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +160,8 @@ pub struct Settings {
     pub v1: V1,
     /// `[jobs]`.
     pub jobs: Jobs,
+    /// `[webhooks]`.
+    pub webhooks: Webhooks,
     /// Where clients reach this server; links are built on it. No trailing slash in its path.
     pub public_url: Url,
     /// Hosts whose URLs name uploads of ours and are never fetched (row T3).

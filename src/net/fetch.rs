@@ -22,7 +22,7 @@ mod target;
 use address::Addresses;
 use resolve::Guarded;
 pub use settings::Settings;
-use target::Rules;
+pub(crate) use target::Rules;
 
 /// Redirects that are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -78,9 +78,9 @@ pub enum FetchError {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// A setting makes no sense.
-    #[error("fetch.{key} {reason}")]
+    #[error("{key} {reason}")]
     Setting {
-        /// Which one, below `[fetch]`.
+        /// Which one.
         key: &'static str,
         /// What is wrong with it.
         reason: String,
@@ -106,26 +106,8 @@ impl Fetcher {
     /// # Errors
     /// When a setting makes no sense, or there are no root certificates.
     pub fn open(settings: &Settings, never: &[String]) -> Result<Self, OpenError> {
-        let addresses = Addresses::parse(&settings.allow).map_err(|reason| OpenError::Setting { key: "allow", reason })?;
-        let proxy = settings.proxy.expose_secret();
-        let rules = Rules {
-            ports: settings.ports.clone(),
-            addresses: addresses.clone(),
-            never: never.iter().map(|host| host.to_ascii_lowercase()).collect(),
-            proxied: !proxy.is_empty(),
-        };
-        let client = if rules.proxied {
-            let wrong = |error: reqwest::Error| OpenError::Setting {
-                key: "proxy",
-                reason: format!("is no URL of a proxy: {}", error.without_url()),
-            };
-            plain(settings).proxy(Proxy::all(proxy).map_err(wrong)?)
-        } else {
-            let guarded =
-                Guarded::open(&settings.nameservers, addresses).map_err(|reason| OpenError::Setting { key: "nameservers", reason })?;
-            plain(settings).no_proxy().dns_resolver(guarded)
-        };
-        let client = client.tls_certs_merge(extra_roots(&settings.ca_file)?).build().map_err(OpenError::Client)?;
+        let never = never.iter().map(|host| host.to_ascii_lowercase()).collect();
+        let (client, rules) = guarded(settings, ("fetch.allow", &settings.allow), Some(settings.ports.clone()), never)?;
         Ok(Self { client, rules: Arc::new(rules), within: Duration::from_secs(settings.seconds) })
     }
 
@@ -152,6 +134,32 @@ impl Fetcher {
     }
 }
 
+/// A client that connects to nothing but public addresses and those that the setting `allow` names, and the rules that must be asked
+/// about a URL before each request: `ports` that it may name (`None`: any), and hosts that it never may.
+pub(crate) fn guarded(
+    settings: &Settings,
+    (key, allow): (&'static str, &[String]),
+    ports: Option<Vec<u16>>,
+    never: Vec<String>,
+) -> Result<(Client, Rules), OpenError> {
+    let addresses = Addresses::parse(allow).map_err(|reason| OpenError::Setting { key, reason })?;
+    let proxy = settings.proxy.expose_secret();
+    let rules = Rules { ports, addresses: addresses.clone(), never, proxied: !proxy.is_empty() };
+    let client = if rules.proxied {
+        let wrong = |error: reqwest::Error| OpenError::Setting {
+            key: "fetch.proxy",
+            reason: format!("is no URL of a proxy: {}", error.without_url()),
+        };
+        plain(settings).proxy(Proxy::all(proxy).map_err(wrong)?)
+    } else {
+        let guarded = Guarded::open(&settings.nameservers, addresses);
+        let guarded = guarded.map_err(|reason| OpenError::Setting { key: "fetch.nameservers", reason })?;
+        plain(settings).no_proxy().dns_resolver(guarded)
+    };
+    let client = client.tls_certs_merge(extra_roots(&settings.ca_file)?).build().map_err(OpenError::Client)?;
+    Ok((client, rules))
+}
+
 /// A client that does nothing by itself: no redirects, no second use of a connection, no decompression, one version of HTTP. An
 /// answer's head is bounded by hyper: 100 headers, 400 KB.
 fn plain(settings: &Settings) -> ClientBuilder {
@@ -170,7 +178,7 @@ fn extra_roots(file: &str) -> Result<Vec<Certificate>, OpenError> {
     if file.is_empty() {
         return Ok(Vec::new());
     }
-    let wrong = |reason: String| OpenError::Setting { key: "ca_file", reason: format!("\"{file}\" cannot be used: {reason}") };
+    let wrong = |reason: String| OpenError::Setting { key: "fetch.ca_file", reason: format!("\"{file}\" cannot be used: {reason}") };
     let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
     Certificate::from_pem_bundle(&pem).map_err(|error| wrong(error.to_string()))
 }

@@ -3,4 +3,5 @@
 
 pub mod fetch;
 pub mod inference;
+pub mod post;
 pub mod wording;

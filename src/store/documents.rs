@@ -74,6 +74,19 @@ pub enum FailureCode {
     InternalError,
 }
 
+impl FailureCode {
+    /// The code's name, in /v1's words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::ImageUnfetchable => "image_unfetchable",
+            Self::ImageTooLarge => "image_too_large",
+            Self::InternalError => "internal_error",
+        }
+    }
+}
+
 /// How far a picture beside the verdict has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]

@@ -14,3 +14,7 @@ pub mod secret;
 pub mod stripe_report;
 pub mod upload;
 pub mod usage_sync;
+pub mod webhook_attempt;
+pub mod webhook_delivery;
+pub mod webhook_endpoint;
+pub mod webhook_event;

@@ -15,7 +15,8 @@ use crate::{
     Analyzed, Asset, AssetStatus, DocumentStatus, FailureCode, Lease, Settlement, Store, StoreError,
     credits::{self, Movement, record},
     entities::document::{ActiveModel, Column, Entity, Model},
-    jobs,
+    jobs, outbox,
+    store::Write,
 };
 
 /// The end of judging.
@@ -110,8 +111,7 @@ impl Store {
         }
         fail_document(&write, document, code, message).await?;
         jobs::remove(&write, lease).await?;
-        write.commit().await?;
-        Ok(true)
+        self.commit_end(write, document).await
     }
 
     /// The same after the last try: the job is kept aside as dead, with `error`, for the operator to see. `message` is what the
@@ -124,12 +124,10 @@ impl Store {
         if !jobs::hold(&write, lease).await? {
             return Ok(false);
         }
-        if let Some(document) = document {
-            fail_document(&write, document, FailureCode::InternalError, message).await?;
-        }
         jobs::bury(&write, lease, error).await?;
-        write.commit().await?;
-        Ok(true)
+        let Some(document) = document else { return write.commit().await.map(|()| true) };
+        fail_document(&write, document, FailureCode::InternalError, message).await?;
+        self.commit_end(write, document).await
     }
 
     /// Everything is drawn that will be: the job leaves the queue, and a picture that is still pending has failed. `false`: the
@@ -144,7 +142,16 @@ impl Store {
         }
         fail_pictures(&write, document).await?;
         jobs::remove(&write, lease).await?;
+        self.commit_end(write, document).await
+    }
+
+    /// Commits the end of a document's job, and tells of it.
+    async fn commit_end(&self, write: Write, document: DocumentId) -> Result<bool, StoreError> {
+        let told = outbox::document_ended(&write, document).await?;
         write.commit().await?;
+        if told {
+            self.tell_deliverer();
+        }
         Ok(true)
     }
 

@@ -36,6 +36,8 @@ pub struct Store {
     pub(crate) wake: Arc<Notify>,
     /// The same for what fetches images.
     pub(crate) fetches: Arc<Notify>,
+    /// The same for deliveries of webhooks.
+    pub(crate) deliveries: Arc<Notify>,
     /// Which organisation was served when, so that claims go round.
     pub(crate) turns: Arc<Mutex<Turns>>,
     /// What each plan allows; nothing unless [`Store::with_plans`] was told.
@@ -89,6 +91,7 @@ impl Store {
             places: Arc::new(Semaphore::new(settings.writer_queue.clamp(1, Semaphore::MAX_PERMITS))),
             wake: Arc::default(),
             fetches: Arc::default(),
+            deliveries: Arc::default(),
             turns: Arc::default(),
             plans: None,
             file,
@@ -156,6 +159,11 @@ impl Store {
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Busy)?;
         self.begin_in(place).await
+    }
+
+    /// Wakes this process' deliverer: a place is free again, or something may be due.
+    pub fn tell_deliverer(&self) {
+        self.deliveries.notify_one();
     }
 
     async fn begin_in(&self, place: OwnedSemaphorePermit) -> Result<Write, StoreError> {

@@ -12,6 +12,7 @@ mod money;
 mod submissions;
 mod uploads;
 mod usage;
+mod webhooks;
 mod working;
 
 use fixture::Fixture;

@@ -70,6 +70,22 @@ impl Fields {
         self.text(name).unwrap_or_default()
     }
 
+    /// A list of strings, if it is there.
+    pub(crate) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+        match self.take(name)? {
+            Value::Array(list) if list.iter().all(Value::is_string) => {
+                Some(list.into_iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
+            }
+            other => self.wrong("list_type", name, "Input should be a valid list of strings", &other),
+        }
+    }
+
+    /// A list of strings that must be there. Empty when it is not: [`Fields::done`] refuses then.
+    pub(crate) fn required_texts(&mut self, name: &str) -> Vec<String> {
+        self.require(name);
+        self.texts(name).unwrap_or_default()
+    }
+
     /// A boolean, if it is there.
     pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
         match self.take(name)? {

@@ -63,6 +63,15 @@ use crate::{
         v1::receipts::keys,
         v1::forensics::forensics,
         v1::c2pa::verify,
+        v1::webhooks::create,
+        v1::webhooks::list,
+        v1::webhooks::show,
+        v1::webhooks::change,
+        v1::webhooks::delete,
+        v1::webhooks::rotate,
+        v1::webhooks::deliveries::test,
+        v1::webhooks::deliveries::log,
+        v1::webhooks::deliveries::replay,
     ),
     components(schemas(ErrorBody, InvalidBody, Problem, V1Error, V1ErrorBody)),
     modifiers(&Bearer),
@@ -191,6 +200,10 @@ group!(
         ("400", V1ErrorBody, "The request has not the right form, or the image is too large or of no accepted format; `param` says which field"),
         ("408", V1ErrorBody, "The body did not arrive in time"),
         ("415", V1ErrorBody, "The body is of another content type"),
+);
+group!(
+    /// The request makes no sense here, under /v1.
+    V1BadRequest: ("400", V1ErrorBody, "The request cannot be done as it is; `message` says why")
 );
 group!(
     /// The operation judges.

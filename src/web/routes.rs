@@ -53,6 +53,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
 
 /// The part of the table under `/v1`: there everything, also what goes wrong, is told in that dialect.
 fn v1_table(config: &mut ServiceConfig) {
+    use v1::webhooks::{self, deliveries};
     config
         .service(at("/v1/model", "GET, HEAD").route(get(v1::model::model)))
         .service(at("/v1/receipts/keys", "GET, HEAD").route(get(v1::receipts::keys)))
@@ -66,6 +67,18 @@ fn v1_table(config: &mut ServiceConfig) {
         .service(at("/v1/usage", "GET, HEAD").route(get(v1::usage::usage)))
         .service(at("/v1/detections/{id}", "GET, HEAD").route(get(v1::detect::detection)))
         .service(at("/v1/health", "GET, HEAD").route(get(v1::health::health)));
+    config
+        .service(at("/v1/webhooks", "GET, HEAD, POST").route(get(webhooks::list)).route(web::post().to(webhooks::create)))
+        .service(
+            at("/v1/webhooks/{id}", "GET, HEAD, PATCH, DELETE")
+                .route(get(webhooks::show))
+                .route(web::patch().to(webhooks::change))
+                .route(web::delete().to(webhooks::delete)),
+        )
+        .service(at("/v1/webhooks/{id}/rotate-secret", "POST").route(web::post().to(webhooks::rotate)))
+        .service(at("/v1/webhooks/{id}/test", "POST").route(web::post().to(deliveries::test)))
+        .service(at("/v1/webhooks/{id}/deliveries", "GET, HEAD").route(get(deliveries::log)))
+        .service(at("/v1/webhooks/{id}/replay", "POST").route(web::post().to(deliveries::replay)));
 }
 
 /// A path that tells those who use another method which ones it takes.

@@ -27,6 +27,12 @@ const TABLE: &[(&str, Scope)] = &[
     ("/v1/detections/{id}", Scope::Query),
     ("/v1/jobs/{id}", Scope::Query),
     ("/v1/usage", Scope::Usage),
+    ("/v1/webhooks", Scope::Webhooks),
+    ("/v1/webhooks/{id}", Scope::Webhooks),
+    ("/v1/webhooks/{id}/rotate-secret", Scope::Webhooks),
+    ("/v1/webhooks/{id}/test", Scope::Webhooks),
+    ("/v1/webhooks/{id}/deliveries", Scope::Webhooks),
+    ("/v1/webhooks/{id}/replay", Scope::Webhooks),
 ];
 
 /// Whether the key opens this request's route.

@@ -26,3 +26,4 @@ mod tidy;
 mod traps;
 mod usage;
 mod v1;
+mod webhooks;

@@ -11,9 +11,9 @@ const LONGEST: usize = 8192;
 
 /// What a URL must be.
 #[derive(Debug, Clone)]
-pub(super) struct Rules {
-    /// The ports that it may name.
-    pub(super) ports: Vec<u16>,
+pub(crate) struct Rules {
+    /// The ports that it may name; `None`: any.
+    pub(super) ports: Option<Vec<u16>>,
     /// The addresses that it may hold as its host.
     pub(super) addresses: Addresses,
     /// Hosts that are never fetched, in lower case.
@@ -27,7 +27,7 @@ impl Rules {
     ///
     /// # Errors
     /// Which rule the URL breaks.
-    pub(super) fn check(&self, url: &Url) -> Result<(), FetchError> {
+    pub(crate) fn check(&self, url: &Url) -> Result<(), FetchError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(FetchError::Scheme);
         }
@@ -38,7 +38,7 @@ impl Rules {
             return Err(FetchError::Credentials);
         }
         let port = url.port_or_known_default().unwrap_or_default();
-        if !self.ports.contains(&port) {
+        if self.ports.as_ref().is_some_and(|ports| !ports.contains(&port)) {
             return Err(FetchError::Port(port));
         }
         if url.host_str().is_some_and(|host| self.never.iter().any(|never| never == host.trim_end_matches('.'))) {
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn rules(proxied: bool) -> Rules {
-        Rules { ports: vec![80, 443], addresses: Addresses::default(), never: vec!["uploads.example.org".into()], proxied }
+        Rules { ports: Some(vec![80, 443]), addresses: Addresses::default(), never: vec!["uploads.example.org".into()], proxied }
     }
 
     fn refused(url: &str) -> Option<String> {

@@ -30,7 +30,7 @@ on_every_database!(
 
 const ENTRY: Entry = Entry { offset: 40, compressed: 2000, size: 3000, method: Method::Deflated, crc32: u32::MAX };
 
-fn batch(organization: OrganizationId, object_key: &str, images: usize) -> NewDocument {
+pub(super) fn batch(organization: OrganizationId, object_key: &str, images: usize) -> NewDocument {
     let member = |n| {
         let id = DocumentId::random();
         NewMember { id, file_name: format!("{n}.jpg"), entry: ENTRY, job: job(organization, id) }

@@ -130,15 +130,7 @@ impl Fixture {
     }
 
     pub(super) async fn finish_under(&self, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
-        let finished = Finished {
-            verdict: &verdict(),
-            regions: &[],
-            forensics: None,
-            heatmap: AssetStatus::Pending,
-            preview: AssetStatus::Pending,
-            analysis: Analyzed::None,
-        };
-        self.store.finish(lease, document, finished).await
+        finish(&self.store, lease, document).await
     }
 
     pub(super) async fn credits(&self, organization: OrganizationId) -> Credits {
@@ -176,6 +168,18 @@ impl Fixture {
         assert_eq!(sum, self.credits(organization).await, "the ledger adds up to the balance");
         rows.into_iter().map(|row| row.entry).collect()
     }
+}
+
+pub(super) async fn finish(store: &Store, lease: &Lease, document: DocumentId) -> Result<bool, StoreError> {
+    let finished = Finished {
+        verdict: &verdict(),
+        regions: &[],
+        forensics: None,
+        heatmap: AssetStatus::Pending,
+        preview: AssetStatus::Pending,
+        analysis: Analyzed::None,
+    };
+    store.finish(lease, document, finished).await
 }
 
 fn plans() -> Plans {

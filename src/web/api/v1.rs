@@ -18,3 +18,4 @@ pub(crate) mod model;
 pub(crate) mod receipts;
 pub(crate) mod sample;
 pub(crate) mod usage;
+pub(crate) mod webhooks;

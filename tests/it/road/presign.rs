@@ -149,6 +149,7 @@ async fn sweep(app: &TestApp) -> u64 {
         uploads: app.config.uploads.clone(),
         accounts: app.config.accounts.clone(),
         v1: app.config.v1.clone(),
+        webhooks: app.config.webhooks.clone(),
         jobs: app.config.jobs.clone(),
         public_url: url::Url::parse(&app.url).unwrap(),
         known_hosts: Vec::new(),
@@ -158,6 +159,7 @@ async fn sweep(app: &TestApp) -> u64 {
         try_it_organization: String::new(),
     };
     let fetcher = touchstone_net::fetch::Fetcher::open(&app.config.fetch, &[]).unwrap();
-    let road = touchstone_moderation::Road::new(app.store().await, blobs, app.signer().await, fetcher, settings);
+    let poster = touchstone_net::post::Poster::open(&app.config.fetch, &[], std::time::Duration::from_secs(1)).unwrap();
+    let road = touchstone_moderation::Road::new(app.store().await, blobs, app.signer().await, fetcher, poster, settings);
     road.sweep_uploads().await.unwrap()
 }

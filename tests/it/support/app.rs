@@ -17,7 +17,7 @@ use touchstone_store::{NewOrganization, Store};
 
 use super::{Client, audit, database::TestDatabase, eavesdrop, eventually, install_tls};
 
-type Change = Box<dyn FnOnce(&mut Config) + Send>;
+pub(crate) type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// How a server under test differs from the ordinary one.
 pub(crate) struct Plan {
@@ -175,7 +175,7 @@ async fn run(folder: std::path::PathBuf, plan: Plan, tell: mpsc::Sender<Started>
     complaints
 }
 
-fn configure(folder: &std::path::Path, database: &TestDatabase, change: Change) -> Config {
+pub(crate) fn configure(folder: &std::path::Path, database: &TestDatabase, change: Change) -> Config {
     let mut config = Config::load(None).unwrap();
     config.data_dir = folder.to_owned();
     config.database.url.clone_from(&database.url);

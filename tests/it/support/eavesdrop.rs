@@ -18,8 +18,8 @@ const FILTER: &str = "debug,stripe=trace,touchstone=trace,touchstone_billing=tra
 
 /// How a secret begins, and from how many letters and digits on it is one: the first four of a key may be told. Those of the fake Stripe
 /// are told whole or not at all.
-const SECRETS: [(&str, usize); 5] =
-    [("aidet_live_sk_", 5), ("aidet_test_sk_", 5), ("signature=", 16), (stripe::KEY, 0), (stripe::WEBHOOK_SECRET, 0)];
+const SECRETS: [(&str, usize); 6] =
+    [("aidet_live_sk_", 5), ("aidet_test_sk_", 5), ("whsec_", 8), ("signature=", 16), (stripe::KEY, 0), (stripe::WEBHOOK_SECRET, 0)];
 
 /// Lines with secrets that were logged in this process.
 static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -68,6 +68,7 @@ impl Write for Ear {
 fn a_secret_is_heard_and_the_beginning_of_a_key_is_none() {
     let told = [
         "a aidet_live_sk_abcd1 b",
+        "secret whsec_MfKQ9r8GKYqr",
         "PUT /x?expires=1&signature=0123456789abcdef",
         "X-Amz-Signature=0123456789ABCDEF0",
         &format!("authorization: Bearer {}", stripe::KEY),

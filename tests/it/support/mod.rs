@@ -14,6 +14,7 @@ pub(crate) mod outside;
 pub(crate) mod pictures;
 pub(crate) mod process;
 pub(crate) mod python;
+pub(crate) mod receiver;
 pub(crate) mod stripe;
 pub(crate) mod vision;
 pub(crate) mod zips;

@@ -1,0 +1,425 @@
+//! Deliveries on their way: claimed under a lease, tried, and recorded with how the endpoint fares.
+//!
+//! Claims go round the endpoints, each of which has so many under way at most; one that rests has none, and one that failed lately one. So a
+//! dead receiver holds up nobody, however much waits for it. A claim looks only at endpoints, never through all that waits.
+//! Locks are taken in one order: endpoints, by id, then deliveries.
+
+use std::{collections::HashMap, time::Duration};
+
+use rand::seq::SliceRandom;
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, FromQueryResult,
+    Iterable, Order, QueryFilter, QuerySelect,
+    sea_query::{Expr, LockType, Query},
+};
+use touchstone_core::{
+    ids::{DeliveryId, DocumentId, EventId, OrganizationId, WebhookId},
+    time::Timestamp,
+    webhook::{Disabled, Event, Health, Outcome, Secrets},
+};
+use uuid::Uuid;
+
+use crate::{
+    Store, StoreError,
+    entities::{
+        webhook_attempt,
+        webhook_delivery::{ActiveModel, Column, Entity, Model},
+        webhook_endpoint, webhook_event,
+    },
+    seal::Sealer,
+    webhooks,
+};
+
+/// How far a delivery has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// It is to be tried, or tried again.
+    Pending,
+    /// The receiver has it.
+    Delivered,
+    /// Every try failed.
+    Failed,
+    /// The endpoint is gone or was disabled before it could be delivered, or what it tells of was erased.
+    Abandoned,
+}
+
+impl DeliveryState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Delivered, Self::Failed, Self::Abandoned];
+
+    /// The name that the API uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// The right to try one delivery, until it lapses and somebody else claims it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryLease {
+    /// Which one.
+    pub delivery: DeliveryId,
+    token: Uuid,
+    endpoint: WebhookId,
+}
+
+/// A delivery to try now.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// The right to try it.
+    pub lease: DeliveryLease,
+    /// What is told of, by the id that receivers see.
+    pub event: EventId,
+    /// What happened.
+    pub kind: Event,
+    /// The image or the batch; a test has none.
+    pub document: Option<DocumentId>,
+    /// When it happened.
+    pub happened_at: Timestamp,
+    /// Where it goes.
+    pub webhook: WebhookId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// The address.
+    pub url: String,
+    /// What signs.
+    pub secrets: Secrets,
+    /// How many tries have failed.
+    pub failed: u32,
+}
+
+/// One try, as it was sent and as it was answered.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Where it was sent.
+    pub url: String,
+    /// Its headers, as a JSON object.
+    pub headers: String,
+    /// Its body.
+    pub body: String,
+    /// The answer's status, if there was one.
+    pub status: Option<u16>,
+    /// The beginning of the answer's body.
+    pub answer: Option<String>,
+    /// What went wrong, in words for the endpoint's owner.
+    pub error: Option<String>,
+}
+
+/// What a try means, and what follows if it failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Tried {
+    /// What it means.
+    pub outcome: Outcome,
+    /// When to try again after a failure; `None`: that was the last try.
+    pub again_at: Option<Timestamp>,
+    /// An endpoint that has failed for so long is disabled.
+    pub patience: Duration,
+}
+
+/// What came of recording a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Recorded {
+    /// It is recorded.
+    Yes,
+    /// It is recorded, and the endpoint gets nothing any more.
+    Disabled(Disabled),
+    /// The lease was lost, or the endpoint is gone: nothing was written.
+    Lost,
+}
+
+/// What one endpoint has under way.
+#[derive(FromQueryResult)]
+struct Held {
+    endpoint_id: Uuid,
+    deliveries: i64,
+}
+
+impl Store {
+    /// Leases up to `limit` deliveries that are due, `each` at most under way to one endpoint.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_deliveries(&self, limit: u32, each: u32, lease: Duration) -> Result<Vec<Due>, StoreError> {
+        let now = Timestamp::now();
+        let mut ready = self.ready(each, now).await?;
+        if ready.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        ready.shuffle(&mut rand::rng());
+        ready.truncate(limit as usize);
+        // Two claimers that want the same endpoints take them in the same order.
+        ready.sort_unstable();
+        // At least one each, for there are no more of them than that.
+        let (sealer, share) = (Sealer::of(self).await?, limit / u32::try_from(ready.len()).unwrap_or(limit));
+        let write = self.write().await?;
+        let mut due = Vec::new();
+        for endpoint in ready {
+            due.extend(claim_of(&write, endpoint, share, each, lease, &sealer).await?);
+        }
+        write.commit().await?;
+        Ok(due)
+    }
+
+    /// Waits until this process queued a delivery or ended one, or `at_most`.
+    pub async fn wait_for_delivery(&self, at_most: Duration) {
+        // Both ends are the same to the caller: it looks again.
+        tokio::time::timeout(at_most, self.deliveries.notified()).await.unwrap_or_default();
+    }
+
+    /// Endpoints with something due and room for it.
+    async fn ready(&self, each: u32, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
+        use webhook_endpoint as endpoint;
+        let of_it = Expr::col((Entity, Column::EndpointId)).equals((endpoint::Entity, endpoint::Column::Id));
+        let due = Query::select().expr(Expr::val(1)).from(Entity).and_where(of_it).cond_where(is_due(now)).take();
+        let waiting = endpoint::Entity::find().filter(is_awake(now)).filter(Expr::exists(due)).all(self.reader()).await?;
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let held = Entity::find()
+            .select_only()
+            .column(Column::EndpointId)
+            .column_as(Column::Seq.count(), "deliveries")
+            .filter(Column::EndpointId.is_in(waiting.iter().map(|row| row.id)).and(Column::LeaseUntil.gt(now.0)))
+            .group_by(Column::EndpointId)
+            .into_model::<Held>()
+            .all(self.reader())
+            .await?;
+        let held: HashMap<Uuid, i64> = held.into_iter().map(|held| (held.endpoint_id, held.deliveries)).collect();
+        let has_room = |row: &&endpoint::Model| held.get(&row.id).copied().unwrap_or(0) < i64::from(webhooks::health(row).at_once(each));
+        Ok(waiting.iter().filter(has_room).map(|row| row.id).collect())
+    }
+
+    /// Writes down how a try ended, and how the endpoint fares after it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_attempt(&self, lease: &DeliveryLease, attempt: Attempt, tried: Tried) -> Result<Recorded, StoreError> {
+        let now = Timestamp::now();
+        let write = self.write().await?;
+        let Some(mut endpoint) = lock_endpoint(&write, lease.endpoint).await? else { return Ok(Recorded::Lost) };
+        let Some(row) = Entity::find().filter(is_held(lease)).lock_exclusive().one(&*write).await? else { return Ok(Recorded::Lost) };
+        let (status, error) = (attempt.status, attempt.error.clone());
+        insert_attempt(&write, lease.delivery, attempt).await?;
+        let (state, next) = match (tried.outcome, tried.again_at) {
+            (Outcome::Delivered, _) => (DeliveryState::Delivered, None),
+            (Outcome::Gone, _) => (DeliveryState::Abandoned, None),
+            (_, Some(at)) => (DeliveryState::Pending, Some(at)),
+            (_, None) => (DeliveryState::Failed, None),
+        };
+        let ended = ActiveModel {
+            seq: Set(row.seq),
+            state: Set(state),
+            attempts: Set(row.attempts + 1),
+            next_attempt_at: Set(next.map_or(row.next_attempt_at, |at| at.0)),
+            lease_until: Set(None),
+            lease_token: Set(None),
+            last_status: Set(status.map(i32::from)),
+            last_error: Set(error),
+            ended_at: Set(next.is_none().then_some(now.0)),
+            ..Default::default()
+        };
+        ended.update(&*write).await?;
+        let disabled = fares(&write, &mut endpoint, tried, now).await?;
+        write.commit().await?;
+        Ok(disabled.map_or(Recorded::Yes, Recorded::Disabled))
+    }
+
+    /// Ends a delivery that cannot be made: what it tells of is gone. `false`: the lease was lost.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn abandon_delivery(&self, lease: &DeliveryLease, why: &str) -> Result<bool, StoreError> {
+        let write = self.write().await?;
+        let abandoned = Entity::update_many()
+            .col_expr(Column::State, Expr::value(DeliveryState::Abandoned))
+            .col_expr(Column::LastError, Expr::value(why))
+            .col_expr(Column::EndedAt, Expr::value(Timestamp::now().0))
+            .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
+            .col_expr(Column::LeaseToken, Expr::value(None::<Uuid>))
+            .filter(is_held(lease))
+            .exec(&*write)
+            .await?;
+        write.commit().await?;
+        Ok(abandoned.rows_affected > 0)
+    }
+}
+
+/// Leases an endpoint's deliveries that are due, as many as it still has room for.
+async fn claim_of(
+    write: &DatabaseTransaction,
+    endpoint: Uuid,
+    share: u32,
+    each: u32,
+    lease: Duration,
+    sealer: &Sealer,
+) -> Result<Vec<Due>, StoreError> {
+    use sea_orm::PaginatorTrait;
+    let now = Timestamp::now();
+    // Looked at again under its lock: another node may have claimed, or heard that it is dead.
+    let Some(row) = lock_endpoint(write, WebhookId(endpoint)).await? else { return Ok(Vec::new()) };
+    let health = webhooks::health(&row);
+    if row.disabled_at.is_some() || health.rests(now) {
+        return Ok(Vec::new());
+    }
+    let held = Entity::find().filter(Column::EndpointId.eq(endpoint).and(Column::LeaseUntil.gt(now.0))).count(write).await?;
+    let room = std::cmp::min(u64::from(health.at_once(each)).saturating_sub(held), u64::from(share));
+    if room == 0 {
+        return Ok(Vec::new());
+    }
+    let leased = lease_some(write, endpoint, room, now, lease).await?;
+    let secrets = webhooks::secrets(sealer, &row, now)?;
+    let mut due = Vec::with_capacity(leased.len());
+    for delivery in leased {
+        let event = webhook_event::Entity::find_by_id(delivery.event_id).one(write).await?;
+        let event = event.ok_or_else(|| unreadable(&delivery, "event_id"))?;
+        due.push(Due {
+            lease: DeliveryLease {
+                delivery: DeliveryId(delivery.id),
+                token: delivery.lease_token.ok_or_else(|| unreadable(&delivery, "lease_token"))?,
+                endpoint: WebhookId(endpoint),
+            },
+            event: EventId(event.id),
+            kind: event.event.parse().map_err(|_| unreadable(&delivery, "event"))?,
+            document: event.document_id.map(DocumentId),
+            happened_at: Timestamp(event.created_at),
+            webhook: WebhookId(endpoint),
+            organization: OrganizationId(row.organization_id),
+            url: row.url.clone(),
+            secrets: secrets.clone(),
+            failed: u32::try_from(delivery.attempts).unwrap_or(0),
+        });
+    }
+    Ok(due)
+}
+
+async fn lease_some(
+    write: &DatabaseTransaction,
+    endpoint: Uuid,
+    room: u64,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<Vec<Model>, StoreError> {
+    let first = Query::select()
+        .column(Column::Seq)
+        .from(Entity)
+        .cond_where(is_due(now).add(Column::EndpointId.eq(endpoint)))
+        .order_by(Column::NextAttemptAt, Order::Asc)
+        .order_by(Column::Seq, Order::Asc)
+        .limit(room)
+        .take();
+    let update = Query::update()
+        .table(Entity)
+        .value(Column::LeaseUntil, (now + lease).0)
+        .value(Column::LeaseToken, Uuid::new_v4())
+        .and_where(Column::Seq.in_subquery(first))
+        .returning(Query::returning().columns(Column::iter()))
+        .take();
+    let rows = write.query_all(&update).await?;
+    Ok(rows.iter().map(|row| Model::from_query_result(row, "")).collect::<Result<_, _>>()?)
+}
+
+async fn lock_endpoint(write: &DatabaseTransaction, id: WebhookId) -> Result<Option<webhook_endpoint::Model>, StoreError> {
+    Ok(webhook_endpoint::Entity::find_by_id(id.0).lock(LockType::NoKeyUpdate).one(write).await?)
+}
+
+/// Writes how the endpoint fares after a try, if that changed.
+async fn fares(
+    write: &DatabaseTransaction,
+    endpoint: &mut webhook_endpoint::Model,
+    tried: Tried,
+    now: Timestamp,
+) -> Result<Option<Disabled>, StoreError> {
+    let before = webhooks::health(endpoint);
+    let after = if tried.outcome == Outcome::Delivered { Health::default() } else { before.failed(now) };
+    let disabled = match tried.outcome {
+        Outcome::Gone => Some(Disabled::Gone),
+        Outcome::Failed if after.has_failed_for(tried.patience, now) => Some(Disabled::Failing),
+        Outcome::Failed | Outcome::Delivered => None,
+    };
+    // One that its owner disabled meanwhile keeps that reason.
+    let disabled = disabled.filter(|_| endpoint.disabled_at.is_none());
+    if after == before && disabled.is_none() {
+        return Ok(None);
+    }
+    webhooks::set_health(endpoint, after);
+    if let Some(why) = disabled {
+        webhooks::disable(write, endpoint, why, now).await?;
+    }
+    webhook_endpoint::ActiveModel::from(endpoint.clone()).reset_all().update(write).await?;
+    Ok(disabled)
+}
+
+async fn insert_attempt(write: &DatabaseTransaction, delivery: DeliveryId, attempt: Attempt) -> Result<(), StoreError> {
+    let row = webhook_attempt::ActiveModel {
+        delivery_id: Set(delivery.0),
+        started_at: Set(attempt.started_at.0),
+        took_ms: Set(i64::try_from(attempt.took.as_millis()).unwrap_or(i64::MAX)),
+        url: Set(attempt.url),
+        headers: Set(attempt.headers),
+        body: Set(attempt.body),
+        status: Set(attempt.status.map(i32::from)),
+        answer: Set(attempt.answer),
+        error: Set(attempt.error),
+        ..Default::default()
+    };
+    webhook_attempt::Entity::insert(row).exec_without_returning(write).await?;
+    Ok(())
+}
+
+/// Nothing that waits for this endpoint is sent any more; what is under way may still arrive, and is then not recorded.
+pub(crate) async fn abandon_all_of(write: &DatabaseTransaction, endpoint: WebhookId, now: Timestamp) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(DeliveryState::Abandoned))
+        .col_expr(Column::EndedAt, Expr::value(now.0))
+        .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
+        .col_expr(Column::LeaseToken, Expr::value(None::<Uuid>))
+        .filter(Column::EndpointId.eq(endpoint.0).and(Column::State.eq(DeliveryState::Pending)))
+        .exec(write)
+        .await?;
+    Ok(())
+}
+
+/// Deletes every delivery to an endpoint, and its tries.
+pub(crate) async fn forget_all_of(write: &DatabaseTransaction, endpoint: WebhookId) -> Result<(), StoreError> {
+    let of_it = Query::select().column(Column::Id).from(Entity).and_where(Column::EndpointId.eq(endpoint.0)).take();
+    webhook_attempt::Entity::delete_many().filter(webhook_attempt::Column::DeliveryId.in_subquery(of_it)).exec(write).await?;
+    Entity::delete_many().filter(Column::EndpointId.eq(endpoint.0)).exec(write).await?;
+    Ok(())
+}
+
+/// Enabled, and not resting.
+fn is_awake(now: Timestamp) -> Condition {
+    use webhook_endpoint::Column;
+    let rested = Condition::any().add(Column::RestsUntil.is_null()).add(Column::RestsUntil.lte(now.0));
+    Condition::all().add(Column::DisabledAt.is_null()).add(rested)
+}
+
+/// To be tried now, and nobody's.
+fn is_due(now: Timestamp) -> Condition {
+    Condition::all()
+        .add(Column::State.eq(DeliveryState::Pending))
+        .add(Column::NextAttemptAt.lte(now.0))
+        .add(Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now.0)))
+}
+
+/// A lease whose time ran out still stands until somebody else claims the delivery.
+fn is_held(lease: &DeliveryLease) -> Condition {
+    Condition::all().add(Column::Id.eq(lease.delivery.0)).add(Column::LeaseToken.eq(lease.token))
+}
+
+pub(crate) fn unreadable(row: &Model, what: &'static str) -> StoreError {
+    StoreError::Unreadable { row: format!("webhook_delivery {}", row.id), what }
+}
