@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 use touchstone_billing::Billing;
-use touchstone_core::time::Timestamp;
+use touchstone_core::{day::Day, time::Timestamp};
 use touchstone_moderation::Road;
 use touchstone_store::Store;
 
@@ -26,11 +26,17 @@ const RESET_ALLOWANCES: &str = "5 0 * * * *";
 /// How long a round may take before another node may begin one.
 const ROUND: Duration = Duration::from_secs(600);
 
+/// The lease of whoever sends usage.
+const SYNCING: &str = "sync_usage";
+
 /// The lease whose end is when a round of sending usage was last completed.
 const SYNCED: &str = "sync_usage:completed";
 
-/// A missed round is one that was due this long ago.
-const DAY: Duration = Duration::from_secs(86_400 + 3600);
+/// [`SYNC_USAGE`] as what has passed of the day.
+const SYNC_AT: Duration = Duration::from_secs(20 * 60);
+
+/// How often a round that is to be made up for looks whether another node's is over.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the clock's work until `stop` is cancelled.
 ///
@@ -64,7 +70,12 @@ pub async fn run_until(store: Store, road: Road, billing: Billing, stop: Cancell
     scheduler
         .add(Job::new_async(SYNC_USAGE, move |_, _| {
             let (store, billing, name) = (synced.clone(), sends.clone(), syncer.clone());
-            Box::pin(async move { sync_usage(&store, &billing, &name).await })
+            Box::pin(async move {
+                if !sync_usage(&store, &billing, &name).await {
+                    // Another node is at it: unless it dies over it, this one has nothing to do.
+                    make_up_for_usage(&store, &billing, &name).await;
+                }
+            })
         })?)
         .await?;
     scheduler.start().await?;
@@ -117,12 +128,19 @@ async fn reset_allowances(store: &Store, node: &str) {
     }
 }
 
-/// Makes up for a daily round that nobody was there to run.
-///
-/// A database on which none was ever completed has nothing to be made up for: it is marked, and its first round is the next one.
+/// Makes up for a daily round that nobody was there to run, or that a node died over: its lease is waited for.
 pub async fn make_up_for_usage(store: &Store, billing: &Billing, node: &str) {
-    let due = match store.lease_until(SYNCED).await {
-        Ok(Some(completed)) => completed < Timestamp::now() - DAY,
+    while is_missed(store, node).await && !sync_usage(store, billing, node).await {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Whether the last round that was due was not completed.
+///
+/// A database on which none ever was has nothing to be made up for: it is marked, and its first round is the next one.
+async fn is_missed(store: &Store, node: &str) -> bool {
+    match store.lease_until(SYNCED).await {
+        Ok(Some(completed)) => completed < last_due(Timestamp::now()),
         Ok(None) => {
             mark_synced(store, node).await;
             false
@@ -131,39 +149,71 @@ pub async fn make_up_for_usage(store: &Store, billing: &Billing, node: &str) {
             tracing::error!(%error, "nobody knows when usage was last sent");
             false
         }
-    };
-    if due {
-        sync_usage(store, billing, node).await;
     }
 }
 
+/// When a daily round was last due.
+fn last_due(now: Timestamp) -> Timestamp {
+    let today = Day::of(now);
+    let due = today.start() + SYNC_AT;
+    if due <= now { due } else { today.plus(-1).start() + SYNC_AT }
+}
+
 /// Sends the use of every full day that Stripe still takes, and whatever waits from before. What fails is tried again the next day.
-pub async fn sync_usage(store: &Store, billing: &Billing, node: &str) {
+/// `false`: another node is at it, or died over it not long ago.
+pub async fn sync_usage(store: &Store, billing: &Billing, node: &str) -> bool {
     if !billing.sends() {
-        return;
+        return true;
     }
-    let billed = match store.take_lease("sync_usage", node, ROUND).await {
-        Ok(false) => return,
+    let billed = match store.take_lease(SYNCING, node, ROUND).await {
+        Ok(false) => return false,
         Ok(true) => billing.billed().await.map_err(anyhow::Error::from),
         Err(error) => Err(error.into()),
     };
     let billed = match billed {
         Ok(billed) => billed,
-        Err(error) => return tracing::error!(error = format!("{error:#}"), "usage could not be sent; the next day tries again"),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "usage could not be sent; the next day tries again");
+            return true;
+        }
     };
     for organization in billed {
         let organization = organization.id;
+        // Kept as long as the round goes on, which with many organisations is long.
+        if let Ok(false) = store.take_lease(SYNCING, node, ROUND).await {
+            return false;
+        }
         match billing.sync_round(organization).await {
             Ok(report) => tracing::info!(%organization, sent = report.value_sent_to_stripe, message = report.message, "usage was sent"),
             Err(refusal) => tracing::error!(%organization, %refusal, "usage could not be sent; the next day tries again"),
         }
     }
     mark_synced(store, node).await;
+    true
 }
 
 /// A lease that has run out already: what counts is when.
 async fn mark_synced(store: &Store, node: &str) {
     if let Err(error) = store.take_lease(SYNCED, node, Duration::ZERO).await {
         tracing::error!(%error, "it could not be written down that usage was sent");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_due_twenty_minutes_after_midnight() {
+        // B4
+        let minute = |day: i32, minutes: u32| Day(day).start() + Duration::from_secs(60) * minutes;
+        for (now, due) in [
+            (minute(100, 19), minute(99, 20)),
+            (minute(100, 20), minute(100, 20)),
+            (minute(100, 45), minute(100, 20)),
+            (minute(100, 1439), minute(100, 20)),
+        ] {
+            assert_eq!(last_due(now), due);
+        }
     }
 }

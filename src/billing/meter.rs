@@ -3,7 +3,7 @@
 //! One request a call and no retries: when to try again is the sender's to decide, after it has written down that it will.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -40,6 +40,8 @@ pub(crate) enum Said {
     Duplicate,
     /// It does not take it, and will not later.
     Refused(String),
+    /// It had a request of this name before, with something else in it, and nobody here knows what became of that.
+    Doubtful(String),
     /// It has no time now, and took nothing.
     Declined(String),
     /// Nobody knows what it said, or what it did before it said it.
@@ -56,8 +58,8 @@ pub(crate) struct Stripe {
     key: SecretString,
     meter_id: String,
     meter_event_name: String,
-    /// Meters by their event names, once one of that name was active.
-    found: Mutex<HashMap<String, Vec<Meter>>>,
+    /// Event names of which a meter was active.
+    active: Mutex<HashSet<String>>,
 }
 
 /// One of Stripe's meters.
@@ -100,7 +102,7 @@ impl Stripe {
             key: settings.secret_key.clone(),
             meter_id: settings.meter_id.clone(),
             meter_event_name: settings.meter_event_name.clone(),
-            found: Mutex::default(),
+            active: Mutex::default(),
         }))
     }
 
@@ -155,21 +157,17 @@ impl Stripe {
 
     /// Whether a meter takes events of this name now; otherwise why not.
     pub(crate) async fn takes(&self, event_name: &str) -> Result<(), String> {
-        if self.meters(event_name).await?.iter().any(|meter| meter.active) { Ok(()) } else { Err(no_meter(event_name)) }
-    }
-
-    /// The meters that count events of this name, or did: at most one of them is active.
-    pub(crate) async fn meters(&self, event_name: &str) -> Result<Vec<Meter>, String> {
-        let mut found = self.found.lock().await;
-        if let Some(meters) = found.get(event_name) {
-            return Ok(meters.clone());
+        let mut active = self.active.lock().await;
+        if active.contains(event_name) {
+            return Ok(());
         }
         let named = event_name == self.meter_event_name && !self.meter_id.is_empty();
-        let meters = if named { vec![self.named().await?] } else { self.look_up(event_name).await? };
-        if meters.iter().any(|meter| meter.active) {
-            found.insert(event_name.to_owned(), meters.clone());
+        let meters = if named { vec![self.named().await?] } else { self.meters(event_name).await? };
+        if !meters.iter().any(|meter| meter.active) {
+            return Err(no_meter(event_name));
         }
-        Ok(meters)
+        active.insert(event_name.to_owned());
+        Ok(())
     }
 
     /// The meter that the settings name by its id.
@@ -184,7 +182,9 @@ impl Stripe {
         Ok(Meter { id: self.meter_id.clone(), active: meter.status == BillingMeterStatus::Active })
     }
 
-    async fn look_up(&self, event_name: &str) -> Result<Vec<Meter>, String> {
+    /// The meters that count events of this name, or did: at most one of them is active. One may have been replaced by another a
+    /// moment ago, so they are asked for anew.
+    pub(crate) async fn meters(&self, event_name: &str) -> Result<Vec<Meter>, String> {
         let mut list = ListBillingMeter::new().limit(PAGE);
         let mut meters = Vec::new();
         loop {
@@ -224,6 +224,7 @@ fn said(error: &StripeError) -> Said {
     let known = matches!(code, "duplicate_meter_event" | "resource_already_exists") || message.contains("already exists");
     match status {
         400 | 409 if known => Said::Duplicate,
+        400 if details.type_.as_str() == "idempotency_error" => Said::Doubtful(told(error)),
         401 | 403 | 404 => Said::Closed(told(error)),
         429 => Said::Declined(told(error)),
         408 | 409 | 424 | 425 | 500.. => Said::Unknown(told(error)),

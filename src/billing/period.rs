@@ -18,7 +18,7 @@ pub struct Period {
 }
 
 impl Period {
-    /// A range that somebody asks for. Its end may lie in the future: what is not there yet is not counted.
+    /// A range that somebody asks for. Its end may lie in the future, and is today then: what is not there yet is not counted.
     ///
     /// # Errors
     /// [`Refusal::WrongPeriod`] when it ends before it starts, starts in the future, or is too long.
@@ -33,7 +33,7 @@ impl Period {
         if last.min(today).0 - first.0 >= MOST_DAYS {
             return wrong(format!("A range has at most {MOST_DAYS} days."));
         }
-        Ok(Self { first, last })
+        Ok(Self { first, last: last.min(today) })
     }
 
     /// What a daily round covers: every full day of which Stripe takes use.
@@ -65,7 +65,8 @@ mod tests {
         let today = Day(20_000);
         let asked = |first: i32, last: i32| Period::asked(today.plus(first), today.plus(last), today);
         for (first, last) in [(0, 0), (-91, 0), (-91, 500), (-200, -109), (0, 30)] {
-            assert!(asked(first, last).is_ok(), "{first}..{last}");
+            let period = asked(first, last).expect("a range");
+            assert_eq!((period.first, period.last), (today.plus(first), today.plus(last.min(0))), "{first}..{last}");
         }
         for (first, last, why) in [(0, -1, "after end_date"), (1, 5, "future"), (-92, 0, "92 days"), (-200, -108, "92 days")] {
             let refused = asked(first, last).expect_err("refused").way_out();

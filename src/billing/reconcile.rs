@@ -17,11 +17,15 @@ pub struct Reconciled {
     pub name: String,
     /// Who pays.
     pub customer: Option<String>,
+    /// The first day that was compared.
+    pub start_date: Day,
+    /// The last day that was compared, included.
+    pub end_date: Day,
     /// What Stripe has more than is due; negative where some is missing.
     pub difference: i64,
     /// The sum of all days' differences, whatever their sign: 0 only where each of them is.
     pub apart: i64,
-    /// What is owed to the organisation as of now, since refunds outweighed its use.
+    /// What was owed to the organisation at its last freeze, since refunds outweighed its use.
     pub credit_due: i64,
     /// Every day on which there was any use, freeze or sum.
     pub days: Vec<ReconciledDay>,
@@ -78,6 +82,8 @@ impl Billing {
             organization_id: organization,
             name: billed.name,
             customer: billed.stripe_customer_id,
+            start_date: period.first,
+            end_date: period.last,
             difference: days.iter().map(|day| day.difference).sum(),
             apart: days.iter().map(|day| day.difference.abs()).sum(),
             credit_due: self.store.credit_due(organization).await?,

@@ -98,6 +98,7 @@ impl Billing {
             Said::Accepted => self.end(event, AttemptEnd::Accepted).await,
             Said::Duplicate => self.end(event, AttemptEnd::Duplicate).await,
             Said::Refused(why) => self.end(event, AttemptEnd::Refused(why)).await,
+            Said::Doubtful(why) => self.end(event, AttemptEnd::Doubtful(why)).await,
             Said::Unknown(why) => Ok(Tried::Later(why)),
             Said::Declined(why) => self.declined(event, &why).await.map(|()| Tried::Later(why)),
             Said::Closed(why) => self.declined(event, &why).await.map(|()| Tried::Closed(why)),
@@ -118,7 +119,7 @@ impl Billing {
         };
         let sum = sums.get(&event.day).copied().unwrap_or_default();
         let same_day = self.store.meter_events_of_day(&event.customer, &event.meter, event.day).await?;
-        Ok(match rules::compare(event, &same_day, sum, now) {
+        Ok(match rules::compare(&same_day, sum, now) {
             Compared::There => Asked::Ended(AttemptEnd::Found),
             Compared::NotThere if rules::is_taken(event, now) => Asked::NotThere,
             Compared::NotThere => Asked::Ended(AttemptEnd::Expired),

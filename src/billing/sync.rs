@@ -71,7 +71,7 @@ impl Billing {
         let Period { first, last } = Period::round(Day::of(Timestamp::now()));
         let open = self.store.open_use(organization.id).await?;
         let first = open.since().map_or(first, |since| since.min(first));
-        self.run(SyncRequest { organization: organization.id, first, last, idempotency_id: None }, organization.stripe_customer_id).await
+        self.run(SyncRequest { organization: organization.id, first, last, idempotency_id: None }).await
     }
 
     /// A call that ended well is answered as it was, whatever has become of the organisation; one that did not goes on.
@@ -93,7 +93,7 @@ impl Billing {
                 Period::asked(request.first, request.last, Day::of(Timestamp::now()))?;
             }
         }
-        self.run(request, organization.stripe_customer_id).await
+        self.run(request).await
     }
 
     async fn must_be_billed(&self, organization: &Organization) -> Result<(), Trouble> {
@@ -105,11 +105,11 @@ impl Billing {
     }
 
     /// One call at a time for an organisation.
-    async fn run(&self, request: SyncRequest, customer: Option<String>) -> Result<SyncReport, Trouble> {
+    async fn run(&self, request: SyncRequest) -> Result<SyncReport, Trouble> {
         self.stripe()?;
         let holder = Uuid::new_v4().to_string();
         self.take(request.organization, &holder).await?;
-        let report = self.freeze_and_send(&request, customer, &holder).await;
+        let report = self.freeze_and_send(&request, &holder).await;
         if let Err(error) = self.store.release_lease(&lease(request.organization), &holder).await {
             // What was sent is sent: the next call only waits a little longer.
             tracing::warn!(%error, "the lease of a sync was not given back");
@@ -117,13 +117,13 @@ impl Billing {
         report
     }
 
-    async fn freeze_and_send(&self, request: &SyncRequest, customer: Option<String>, holder: &str) -> Result<SyncReport, Trouble> {
+    async fn freeze_and_send(&self, request: &SyncRequest, holder: &str) -> Result<SyncReport, Trouble> {
         let meter = self.settings.meter_event_name.clone();
         // Before anything is frozen for it.
         self.stripe()?.takes(&meter).await.map_err(Trouble::stripe)?;
         let &SyncRequest { organization, first, last, .. } = request;
         let now = Timestamp::now();
-        let freeze = Freeze { organization, customer, meter, first, last, idempotency_id: request.idempotency_id.clone(), now };
+        let freeze = Freeze { organization, meter, first, last, idempotency_id: request.idempotency_id.clone(), now };
         let sync = match self.store.freeze(&freeze).await? {
             Frozen::Sync(sync) => sync,
             Frozen::OtherRange(other) => return Err(other_range(&other)),

@@ -25,7 +25,7 @@ pub struct UsageReport {
     pub pending: i64,
     /// What was not sent, or perhaps not, and waits for people.
     pub not_sent: i64,
-    /// What is owed to the organisation as of now, since refunds outweighed its use.
+    /// What was owed to the organisation at its last freeze, since refunds outweighed its use.
     pub credit_due: i64,
     /// Every day on which there was any.
     pub days: Vec<UsageDay>,

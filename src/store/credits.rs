@@ -90,7 +90,8 @@ pub(crate) fn with_owner(organization: OrganizationId) -> SelectTwo<balance::Ent
     balance::Entity::find_by_id(organization.0).find_also_related(organization::Entity)
 }
 
-/// The balance, held against every other transaction until this one ends: the order of locks begins here.
+/// The balance, held against every other transaction until this one ends. Whoever holds more holds it in this order: job, document,
+/// balance, then uploads or meter events.
 pub(crate) async fn locked(transaction: &DatabaseTransaction, organization: OrganizationId) -> Result<Balance, StoreError> {
     let row = balance::Entity::find_by_id(organization.0).lock_exclusive().one(transaction).await?;
     row.as_ref().map(read).ok_or(StoreError::NoOrganization(organization))

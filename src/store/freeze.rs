@@ -12,17 +12,16 @@ use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp, usage::wor
 use crate::{
     MeterEventState, Store, StoreError, credits,
     entities::{meter_event, usage_sync},
+    meter_events,
     open_use::{self, Unfrozen},
     usage,
 };
 
-/// What is to be frozen, and for whom.
+/// What is to be frozen. Who pays for it is read where it is frozen.
 #[derive(Debug, Clone)]
 pub struct Freeze {
     /// Whose use.
     pub organization: OrganizationId,
-    /// Who pays for it, by Stripe's id. `None`: nothing new is frozen.
-    pub customer: Option<String>,
     /// The event name of the meter that counts it; empty where only the call that sends it knows.
     pub meter: String,
     /// The first day.
@@ -81,12 +80,15 @@ impl Store {
         known(self.reader(), organization, name).await
     }
 
-    /// Freezes what is settled in a range of days and not frozen yet, and takes over what earlier calls left pending in it.
-    /// A call whose name is known freezes nothing: it goes on with what it froze.
+    /// Freezes what is settled in a range of days and not frozen yet, for whoever pays at that moment, and takes over what earlier
+    /// calls left pending in it. Where nobody pays, nothing new is frozen. A call whose name is known freezes nothing: it goes on with
+    /// what it froze.
     ///
     /// # Errors
     /// [`StoreError::NoOrganization`], or when the database fails.
     pub async fn freeze(&self, freeze: &Freeze) -> Result<Frozen, StoreError> {
+        // A long ledger is read before anybody has to wait for this call.
+        let clean_to = open_use::looked_through(self.reader(), freeze.organization).await?;
         let write = self.write().await?;
         credits::locked(&write, freeze.organization).await?;
         let known = match &freeze.idempotency_id {
@@ -97,7 +99,10 @@ impl Store {
             Some(other) if (other.first, other.last) != (freeze.first, freeze.last) => return Ok(Frozen::OtherRange(other)),
             Some(known) if known.succeeded() => return Ok(Frozen::Sync(known)),
             Some(known) => known,
-            None => freeze_in(&write, freeze).await?,
+            None => {
+                let owner = credits::owner(&write, freeze.organization).await?;
+                freeze_in(&write, freeze, owner.stripe_customer_id.as_deref(), clean_to).await?
+            }
         };
         take_over(&write, freeze, &sync).await?;
         write.commit().await?;
@@ -119,14 +124,21 @@ impl Store {
         let write = self.write().await?;
         // Nobody freezes, takes over or is told to send again while this is found out.
         credits::locked(&write, organization).await?;
-        let of_it = Column::SyncId.eq(sync.id);
-        let waits = of_it.clone().and(Column::State.eq(MeterEventState::Pending)).or(left_of(organization, sync));
-        if count(&write, waits).await? > 0 {
+        let elsewhere = meter_event::Entity::find().filter(left_of(organization, sync)).count(&*write).await?;
+        // One look, for a report of Stripe's holds no balance and may come at any moment.
+        let states = meter_event::Entity::find()
+            .select_only()
+            .column(Column::State)
+            .column_as(Column::Value.sum().cast_as("BIGINT"), "value")
+            .filter(Column::SyncId.eq(sync.id))
+            .group_by(Column::State);
+        let states: Vec<(MeterEventState, i64)> = states.into_tuple().all(&*write).await?;
+        let of = |state| states.iter().find(|(of, _)| *of == state).map(|(_, value)| *value);
+        if elsewhere > 0 || of(MeterEventState::Pending).is_some() {
             return Ok(None);
         }
-        let lost = [MeterEventState::Refused, MeterEventState::Doubtful];
-        let success = count(&write, of_it.clone().and(Column::State.is_in(lost))).await? == 0;
-        let value_sent = sum(&write, Column::Value, of_it.and(Column::State.eq(MeterEventState::Sent))).await?;
+        let success = of(MeterEventState::Refused).or(of(MeterEventState::Doubtful)).is_none();
+        let value_sent = of(MeterEventState::Sent).unwrap_or(0);
         let row = usage_sync::ActiveModel {
             id: Set(sync.id),
             value_sent: Set(value_sent),
@@ -149,11 +161,16 @@ impl UsageSync {
     }
 }
 
-/// One call, with an event for every day of its range that has billable use after its last freeze. The caller holds the balance.
-pub(crate) async fn freeze_in(write: &DatabaseTransaction, freeze: &Freeze) -> Result<UsageSync, StoreError> {
-    let clean_to = open_use::clean_to(write, freeze.organization).await?;
+/// One call, with an event for every day of its range that has billable use after its last freeze, if there is a customer who pays.
+/// Looks only at rows after `clean_to`. The caller holds the balance.
+pub(crate) async fn freeze_in(
+    write: &DatabaseTransaction,
+    freeze: &Freeze,
+    customer: Option<&str>,
+    clean_to: i64,
+) -> Result<UsageSync, StoreError> {
     let mut sync = begin(write, freeze).await?;
-    if let Some(customer) = &freeze.customer {
+    if let Some(customer) = customer {
         let asked = freeze.first..=freeze.last.min(Day::of(freeze.now));
         let mut owed = usage::owed(write, freeze.organization).await?;
         for unfrozen in open_use::unfrozen(write, freeze.organization, clean_to).await? {
@@ -238,6 +255,7 @@ async fn freeze_day(
 
 /// What the call is to send: everything pending of its range that was frozen by then, whichever call froze it.
 async fn take_over(write: &DatabaseTransaction, freeze: &Freeze, sync: &UsageSync) -> Result<(), StoreError> {
+    meter_events::hold(write, left_of(freeze.organization, sync)).await?;
     meter_event::Entity::update_many()
         .col_expr(meter_event::Column::SyncId, Expr::value(sync.id))
         .filter(left_of(freeze.organization, sync))
@@ -285,20 +303,9 @@ pub(crate) fn identifier(event: &meter_event::Model, meter: &str) -> String {
 }
 
 async fn frozen_units(write: &DatabaseTransaction, freeze: &Freeze) -> Result<i64, StoreError> {
-    sum(write, meter_event::Column::Units, of_range(freeze)).await
-}
-
-fn of_range(freeze: &Freeze) -> Expr {
-    let days = meter_event::Column::Day.between(freeze.first.0, freeze.last.0);
-    meter_event::Column::OrganizationId.eq(freeze.organization.0).and(days)
-}
-
-async fn count(write: &DatabaseTransaction, of: Expr) -> Result<u64, StoreError> {
-    Ok(meter_event::Entity::find().filter(of).count(write).await?)
-}
-
-async fn sum(write: &DatabaseTransaction, column: meter_event::Column, of: Expr) -> Result<i64, StoreError> {
-    let sum = meter_event::Entity::find().select_only().column_as(column.sum().cast_as("BIGINT"), "total").filter(of);
+    use meter_event::Column;
+    let of_range = Column::OrganizationId.eq(freeze.organization.0).and(Column::Day.between(freeze.first.0, freeze.last.0));
+    let sum = meter_event::Entity::find().select_only().column_as(Column::Units.sum().cast_as("BIGINT"), "total").filter(of_range);
     Ok(sum.into_tuple::<Option<i64>>().one(write).await?.flatten().unwrap_or(0))
 }
 

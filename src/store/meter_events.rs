@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::Expr,
 };
 use serde::Serialize;
 use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp};
@@ -39,6 +39,9 @@ pub enum MeterEventState {
     /// Nobody here can tell whether Stripe counted it: people must look.
     Doubtful,
 }
+
+/// Ends that people must look at.
+pub(crate) const IN_QUESTION: [MeterEventState; 3] = [MeterEventState::Refused, MeterEventState::Doubtful, MeterEventState::Expired];
 
 /// One frozen window, on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +87,7 @@ pub enum AttemptEnd {
     Found,
     /// Stripe has an event of this identifier: ours, if an earlier attempt may have been accepted, else a stranger's.
     Duplicate,
-    /// Stripe does not take it, and will not later.
+    /// Stripe does not take it, and will not later. An earlier attempt may have been accepted all the same.
     Refused(String),
     /// It is too old for Stripe.
     Expired,
@@ -111,8 +114,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn meter_events(&self, sync: i64) -> Result<Vec<MeterEvent>, StoreError> {
-        let rows = Entity::find().filter(Column::SyncId.eq(sync)).order_by_asc(Column::Id).all(self.reader()).await?;
-        Ok(rows.into_iter().map(read).collect())
+        self.listed(Column::SyncId.eq(sync)).await
     }
 
     /// Every event of a customer's day at one meter, oldest first: of all organisations that this customer pays for.
@@ -121,7 +123,7 @@ impl Store {
     /// When the database fails.
     pub async fn meter_events_of_day(&self, customer: &str, meter: &str, day: Day) -> Result<Vec<MeterEvent>, StoreError> {
         let same = Column::Customer.eq(customer).and(Column::Meter.eq(meter)).and(Column::Day.eq(day.0));
-        Ok(Entity::find().filter(same).order_by_asc(Column::Id).all(self.reader()).await?.into_iter().map(read).collect())
+        self.listed(same).await
     }
 
     /// An organisation's events that people must look at, oldest first: refused, doubtful or expired.
@@ -134,13 +136,16 @@ impl Store {
         first: Day,
         last: Day,
     ) -> Result<Vec<MeterEvent>, StoreError> {
-        let in_question = Column::State.is_in([MeterEventState::Refused, MeterEventState::Doubtful, MeterEventState::Expired]);
-        let of_range = Column::OrganizationId.eq(organization.0).and(Column::Day.between(first.0, last.0)).and(in_question);
-        Ok(Entity::find().filter(of_range).order_by_asc(Column::Id).all(self.reader()).await?.into_iter().map(read).collect())
+        let in_question = Column::State.is_in(IN_QUESTION).and(Column::Day.between(first.0, last.0));
+        self.listed(Column::OrganizationId.eq(organization.0).and(in_question)).await
     }
 
-    /// Writes that a request is about to be made, before it is. `anew`: Stripe has forgotten the identifier, and a new time of its
-    /// memory begins. `None`: somebody else was there first, and the event is not this sender's any more.
+    async fn listed(&self, of: Expr) -> Result<Vec<MeterEvent>, StoreError> {
+        Ok(Entity::find().filter(of).order_by_asc(Column::Id).all(self.reader()).await?.into_iter().map(read).collect())
+    }
+
+    /// Writes that a request is about to be made, before it is. `anew`: Stripe's sums say that no earlier one was counted, and a new
+    /// time of its memory begins. `None`: somebody else was there first, and the event is not this sender's any more.
     ///
     /// # Errors
     /// When the database fails.
@@ -155,7 +160,7 @@ impl Store {
             id: Set(row.id),
             attempts: Set(row.attempts + 1),
             // Until an answer takes it back: this process may die before it hears one.
-            unanswered: Set(row.unanswered + 1),
+            unanswered: Set(if anew { 1 } else { row.unanswered + 1 }),
             first_attempt_at: Set(Some(first)),
             last_attempt_at: Set(Some(now.0)),
             ..Default::default()
@@ -200,8 +205,7 @@ impl Store {
     /// When the database fails.
     pub async fn meter_events_waiting(&self, organization: OrganizationId, first: Day, last: Day) -> Result<Vec<MeterEvent>, StoreError> {
         let pending = Column::State.eq(MeterEventState::Pending).and(Column::Day.between(first.0, last.0));
-        let of_range = Column::OrganizationId.eq(organization.0).and(pending);
-        Ok(Entity::find().filter(of_range).order_by_asc(Column::Id).all(self.reader()).await?.into_iter().map(read).collect())
+        self.listed(Column::OrganizationId.eq(organization.0).and(pending)).await
     }
 
     /// Writes what people found out about an event that was refused, doubtful or expired, or that was tried and waits since
@@ -222,10 +226,14 @@ impl Store {
         credits::locked(&write, OrganizationId(row.organization_id)).await?;
         let row = Entity::find_by_id(event).lock_exclusive().one(&*write).await?;
         let Some(row) = row.filter(|row| is_in_question(row, now)) else { return Ok(None) };
-        let mut update = ActiveModel { id: Set(event), error: Set(None), decided_at: Set(Some(now.0)), ..Default::default() };
+        let mut update = ActiveModel { id: Set(event), error: Set(None), ..Default::default() };
         match decision {
-            Decision::Sent => (update.state, update.sent_at) = (Set(MeterEventState::Sent), Set(Some(now.0))),
+            Decision::Sent => {
+                (update.state, update.sent_at, update.decided_at) = (Set(MeterEventState::Sent), Set(Some(now.0)), Set(Some(now.0)));
+            }
+            // What becomes of it from now on, nobody has decided.
             Decision::Again => {
+                update.decided_at = Set(None);
                 let owner = credits::owner(&write, OrganizationId(row.organization_id)).await?;
                 update.customer = Set(owner.stripe_customer_id.unwrap_or_else(|| row.customer.clone()));
                 (update.meter, update.identifier) = (Set(meter.to_owned()), Set(format!("{}r", identifier(&row, meter))));
@@ -239,13 +247,17 @@ impl Store {
     }
 }
 
+/// Holds events until the transaction ends, in the order in which everybody does who holds more than one.
+pub(crate) async fn hold(write: &DatabaseTransaction, of: Expr) -> Result<(), StoreError> {
+    let ids = Entity::find().select_only().column(Column::Id).filter(of).order_by_asc(Column::Id);
+    ids.lock_exclusive().into_tuple::<i64>().all(write).await?;
+    Ok(())
+}
+
 /// Whether people may decide about it.
 fn is_in_question(row: &Model, now: Timestamp) -> bool {
-    match row.state {
-        MeterEventState::Refused | MeterEventState::Doubtful | MeterEventState::Expired => true,
-        MeterEventState::Pending => row.last_attempt_at.is_some_and(|at| Timestamp(at) < now - SETTLED_AFTER),
-        MeterEventState::Sent | MeterEventState::Nothing => false,
-    }
+    let waits = row.state == MeterEventState::Pending && row.last_attempt_at.is_some_and(|at| Timestamp(at) < now - SETTLED_AFTER);
+    waits || IN_QUESTION.contains(&row.state)
 }
 
 /// State, moment of sending and error after an attempt.
@@ -255,9 +267,10 @@ fn ended(row: &Model, end: AttemptEnd, now: Timestamp) -> (MeterEventState, Opti
         AttemptEnd::Found => (MeterEventState::Sent, row.first_attempt_at, None),
         AttemptEnd::Duplicate if row.unanswered > 1 => (MeterEventState::Sent, Some(now.0), None),
         AttemptEnd::Duplicate => {
-            let error = "Stripe had an event of this identifier before it can have taken one from here";
+            let error = "Stripe knows an event of this identifier, and counted none that was sent from here";
             (MeterEventState::Doubtful, None, Some(error.to_owned()))
         }
+        AttemptEnd::Refused(error) if row.unanswered > 1 => (MeterEventState::Doubtful, None, Some(error)),
         AttemptEnd::Refused(error) => (MeterEventState::Refused, None, Some(error)),
         AttemptEnd::Expired => (MeterEventState::Expired, None, None),
         AttemptEnd::Doubtful(error) => (MeterEventState::Doubtful, None, Some(error)),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    Select, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
 };
 use touchstone_core::{day::Day, ids::OrganizationId, organization::Organization, time::Timestamp};
 
@@ -12,6 +12,7 @@ use crate::{
     Freeze, MeterEventState, Store, StoreError,
     entities::{ledger_entry, meter_event, usage_sync},
     freeze::freeze_in,
+    meter_events::IN_QUESTION,
     usage::{DAY, not_prepaid},
 };
 
@@ -48,14 +49,43 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn open_use(&self, organization: OrganizationId) -> Result<OpenUse, StoreError> {
-        let clean_to = clean_to(self.reader(), organization).await?;
-        let unfrozen = unfrozen(self.reader(), organization, clean_to).await?;
-        let pending = meter_event::Column::OrganizationId.eq(organization.0).and(meter_event::Column::State.eq(MeterEventState::Pending));
-        let pending = meter_event::Entity::find().filter(pending).order_by_asc(meter_event::Column::Day).one(self.reader()).await?;
-        Ok(OpenUse { unfrozen: unfrozen.iter().map(|of| Day(of.day)).min(), pending: pending.map(|event| Day(event.day)) })
+        let unfrozen = unfrozen(self.reader(), organization, clean_to(self.reader(), organization).await?).await?;
+        let pending = self.oldest(organization, &[MeterEventState::Pending]).await?;
+        Ok(OpenUse { unfrozen: unfrozen.iter().map(|of| Day(of.day)).min(), pending })
     }
 
-    /// Organisations of which something may be to be sent: those that are metered, and those that were when something was frozen.
+    /// The oldest day of which people must look at something.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn in_question_since(&self, organization: OrganizationId) -> Result<Option<Day>, StoreError> {
+        self.oldest(organization, &IN_QUESTION).await
+    }
+
+    async fn oldest(&self, organization: OrganizationId, states: &[MeterEventState]) -> Result<Option<Day>, StoreError> {
+        use meter_event::Column;
+        let of = Column::OrganizationId.eq(organization.0).and(Column::State.is_in(states.iter().copied()));
+        let oldest = meter_event::Entity::find().filter(of).order_by_asc(Column::Day).one(self.reader()).await?;
+        Ok(oldest.map(|event| Day(event.day)))
+    }
+
+    /// Writes down how far an organisation's ledger was looked through, where no call does: nothing of it is to be frozen any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_looked_through(&self, organization: OrganizationId) -> Result<(), StoreError> {
+        let Some(last) = last_sync(self.reader(), organization).await? else { return Ok(()) };
+        let clean_to = looked_through(self.reader(), organization).await?;
+        if clean_to > last.clean_to {
+            let write = self.write().await?;
+            usage_sync::ActiveModel { id: Set(last.id), clean_to: Set(clean_to), ..Default::default() }.update(&*write).await?;
+            write.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Organisations of which something may be to be sent, now or one day: those that are metered, and those that were, for whoever
+    /// leaves the meter leaves a call behind.
     ///
     /// # Errors
     /// When the database fails.
@@ -68,39 +98,50 @@ impl Store {
     }
 }
 
-/// Before somebody else pays for an organisation, or nobody: what it used until now is frozen for whoever paid until now. The caller
-/// holds the balance.
+/// Before an organisation leaves the meter, or somebody else pays for it, or nobody: what it used until now is frozen for whoever paid
+/// until now. The call is written even if it freezes nothing, for documents may still be on their way. The caller holds the balance.
 pub(crate) async fn freeze_for_payer(write: &DatabaseTransaction, before: &Organization, changed: &Organization) -> Result<(), StoreError> {
-    let same = before.stripe_customer_id == changed.stripe_customer_id && (changed.metered || !before.metered);
-    if same || before.stripe_customer_id.is_none() {
+    let customer = before.stripe_customer_id.as_deref();
+    let leaves = before.metered && !changed.metered;
+    let known = last_sync(write, changed.id).await?;
+    let was_metered = before.metered || known.is_some();
+    if !leaves && (customer.is_none() || customer == changed.stripe_customer_id.as_deref() || !was_metered) {
         return Ok(());
     }
-    let days = unfrozen(write, changed.id, clean_to(write, changed.id).await?).await?;
-    if let Some(first) = days.iter().map(|of| Day(of.day)).min() {
-        let now = Timestamp::now();
-        let (customer, meter, last) = (before.stripe_customer_id.clone(), String::new(), Day::of(now));
-        let freeze = Freeze { organization: changed.id, customer, meter, first, last, idempotency_id: None, now };
-        freeze_in(write, &freeze).await?;
-    }
-    Ok(())
+    let clean_to = known.map_or(0, |last| last.clean_to);
+    let days = unfrozen(write, changed.id, clean_to).await?;
+    let days = days.iter().map(|of| Day(of.day));
+    // Whoever stamped the newest row may have had a clock that is ahead of this one.
+    let now = days.clone().map(Day::start).fold(Timestamp::now(), Timestamp::max);
+    let last = Day::of(now);
+    let first = days.min().unwrap_or(last);
+    let freeze = Freeze { organization: changed.id, meter: String::new(), first, last, idempotency_id: None, now };
+    freeze_in(write, &freeze, customer, clean_to).await.map(drop)
 }
 
-/// Up to which row everything is frozen, or is never to be.
-pub(crate) async fn clean_to(of: &impl ConnectionTrait, organization: OrganizationId) -> Result<i64, StoreError> {
+/// Up to which row everything is frozen, or is never to be: as far as was looked.
+async fn clean_to(of: &impl ConnectionTrait, organization: OrganizationId) -> Result<i64, StoreError> {
+    Ok(last_sync(of, organization).await?.map_or(0, |last| last.clean_to))
+}
+
+async fn last_sync(of: &impl ConnectionTrait, organization: OrganizationId) -> Result<Option<usage_sync::Model>, StoreError> {
     let syncs = usage_sync::Entity::find().filter(usage_sync::Column::OrganizationId.eq(organization.0));
-    let last = syncs.order_by_desc(usage_sync::Column::Id).one(of).await?;
-    Ok(last.map_or(0, |last| last.clean_to))
+    Ok(syncs.order_by_desc(usage_sync::Column::Id).one(of).await?)
 }
 
-/// The same, after a freeze.
-pub(crate) async fn now_clean_to(write: &DatabaseTransaction, organization: OrganizationId, before: i64) -> Result<i64, StoreError> {
-    let first = rows(organization, before).order_by_asc(ledger_entry::Column::Id).one(write).await?;
-    if let Some(first) = first {
-        return Ok(first.id - 1);
-    }
-    let of_it = ledger_entry::Entity::find().filter(ledger_entry::Column::OrganizationId.eq(organization.0));
-    let last = of_it.order_by_desc(ledger_entry::Column::Id).one(write).await?;
-    Ok(last.map_or(before, |last| last.id))
+/// The same as of now. Needs no lock: what is found stays true.
+pub(crate) async fn looked_through(of: &impl ConnectionTrait, organization: OrganizationId) -> Result<i64, StoreError> {
+    now_clean_to(of, organization, clean_to(of, organization).await?).await
+}
+
+/// The same, looking only at rows after `before`.
+pub(crate) async fn now_clean_to(of: &impl ConnectionTrait, organization: OrganizationId, before: i64) -> Result<i64, StoreError> {
+    use ledger_entry::Column;
+    // The newest row first: one that is written in between lies after it, and is not passed over.
+    let of_it = ledger_entry::Entity::find().filter(Column::OrganizationId.eq(organization.0));
+    let newest = of_it.order_by_desc(Column::Id).one(of).await?;
+    let unfrozen = rows(organization, before).order_by_asc(Column::Id).one(of).await?;
+    Ok(unfrozen.map(|row| row.id - 1).or(newest.map(|row| row.id)).unwrap_or(before))
 }
 
 /// Every day with something to freeze, oldest first.

@@ -13,6 +13,7 @@ use crate::{
         meter_event::{Column, Entity},
         stripe_report,
     },
+    meter_events,
 };
 
 /// What one report says.
@@ -41,7 +42,7 @@ pub struct Doubt {
 
 impl Store {
     /// Writes what a report says: how many of ours were refused, and how many are doubtful now. `None`: it was taken before. What
-    /// people decided after the attempts that it tells of stays as they decided.
+    /// people decided that Stripe has stays as they decided.
     ///
     /// # Errors
     /// When the database fails.
@@ -52,6 +53,8 @@ impl Store {
         if stripe_report::Entity::insert(row).on_conflict(once).exec_without_returning(&*write).await? == 0 {
             return Ok(None);
         }
+        let named = Column::Identifier.is_in(report.refused.iter().map(|(identifier, _)| identifier.as_str()));
+        meter_events::hold(&write, report.doubt.iter().map(doubted).fold(named, Expr::or)).await?;
         let mut refused = 0;
         for (identifier, reason) in &report.refused {
             let states = [MeterEventState::Pending, MeterEventState::Sent, MeterEventState::Doubtful];
@@ -86,11 +89,10 @@ fn doubted(doubt: &Doubt) -> Expr {
 }
 
 async fn change(write: &DatabaseTransaction, state: MeterEventState, reason: &str, of: Expr) -> Result<u64, StoreError> {
-    let undecided = Column::DecidedAt.is_null().or(Expr::col(Column::LastAttemptAt).gt(Expr::col(Column::DecidedAt)));
     let changed = Entity::update_many()
         .col_expr(Column::State, Expr::value(state))
         .col_expr(Column::Error, Expr::value(Some(reason)))
-        .filter(of.and(undecided))
+        .filter(of.and(Column::DecidedAt.is_null()))
         .exec(write)
         .await?;
     Ok(changed.rows_affected)

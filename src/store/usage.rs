@@ -95,7 +95,7 @@ impl Store {
         Ok(days)
     }
 
-    /// What is owed to an organisation, since refunds outweighed its use: 0 or more.
+    /// What was owed to an organisation at its last freeze, since refunds outweighed its use: 0 or more.
     ///
     /// # Errors
     /// When the database fails.

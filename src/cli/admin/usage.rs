@@ -28,7 +28,7 @@ pub(super) enum Usage {
     },
     /// Compare the ledger with what was sent and with what Stripe counted.
     Reconcile {
-        /// The organisation's id; by default every organisation of which something was or is to be sent.
+        /// The organisation's id; by default every organisation that is metered or was.
         #[arg(long)]
         org: Option<OrganizationId>,
         #[command(flatten)]
@@ -48,7 +48,8 @@ pub(super) enum Usage {
 /// A range of UTC days, both ends included.
 #[derive(Debug, Args)]
 pub(super) struct Days {
-    /// The first day, YYYY-MM-DD; by default 34 days ago, and for `reconcile` the oldest day of which something waits.
+    /// The first day, YYYY-MM-DD; by default 34 days before the last, and for `reconcile` the oldest day of which something waits or is
+    /// in question, if that is older.
     #[arg(long)]
     from: Option<Day>,
     /// The last day, YYYY-MM-DD; by default today.
@@ -68,8 +69,8 @@ pub(super) enum Decided {
 impl Days {
     fn period(&self) -> anyhow::Result<Period> {
         let today = Day::of(Timestamp::now());
-        let usual = Period::recent(today);
-        Ok(Period::asked(self.from.unwrap_or(usual.first), self.to.unwrap_or(usual.last), today)?)
+        let last = self.to.unwrap_or(today);
+        Ok(Period::asked(self.from.unwrap_or(Period::recent(last.min(today)).first), last, today)?)
     }
 }
 
@@ -104,14 +105,15 @@ async fn reconcile(billing: &Billing, org: Option<OrganizationId>, days: &Days) 
     let period = days.period()?;
     let organizations = match org {
         Some(org) => vec![org],
-        None => billing.billed().await?.into_iter().map(|billed| billed.id).collect(),
+        None => billing.ever_billed().await?.into_iter().map(|billed| billed.id).collect(),
     };
-    let (mut rows, mut apart, mut failed) = (Vec::new(), 0, 0);
+    let (mut rows, mut start, mut apart, mut failed) = (Vec::new(), period.first, 0, 0);
     for organization in organizations {
         let mut period = period;
         if days.from.is_none() {
-            period.first = billing.open_since(organization).await?.map_or(period.first, |since| since.min(period.first));
+            period.first = billing.unsettled_since(organization).await?.map_or(period.first, |since| since.min(period.first));
         }
+        start = start.min(period.first);
         match billing.reconcile(organization, period).await {
             Ok(row) => {
                 apart += row.apart;
@@ -123,6 +125,5 @@ async fn reconcile(billing: &Billing, org: Option<OrganizationId>, days: &Days) 
             }
         }
     }
-    let (start, end) = (period.first, period.last);
-    Ok(json!({ "start_date": start, "end_date": end, "difference": apart, "failed": failed, "organizations": rows }))
+    Ok(json!({ "start_date": start, "end_date": period.last, "difference": apart, "failed": failed, "organizations": rows }))
 }

@@ -39,7 +39,7 @@ pub struct Model {
     pub last_attempt_at: Option<i64>,
     /// How many attempts Stripe may have accepted, for all that is known here.
     pub unanswered: i32,
-    /// When people last decided about it.
+    /// When people decided that Stripe has it.
     pub decided_at: Option<i64>,
 }
 

@@ -1,25 +1,43 @@
 //! Frozen use: no row of the ledger in two windows, no attempt with two owners, no end written twice.
 
+use sea_orm::{ConnectionTrait, EntityTrait};
 use touchstone_core::{day::Day, ids::OrganizationId, organization::Organization, time::Timestamp};
 
 use super::{Fixture, on_every_database};
-use crate::{AttemptEnd, Decision, Freeze, Frozen, MeterEvent, MeterEventState, Report, UsageSync};
+use crate::{AttemptEnd, Decision, Freeze, Frozen, MeterEvent, MeterEventState, Report, UsageSync, entities::usage_sync};
 
 on_every_database!(
     a_row_of_the_ledger_is_frozen_once_however_many_freeze_at_once,
     an_attempt_has_one_owner_and_an_event_one_end,
-    a_repeat_is_ours_only_if_an_earlier_attempt_may_have_been_taken,
+    what_a_repeat_is_told_means_depends_on_the_attempts_before,
+    a_repeat_is_nobodys_where_no_attempt_before_was_counted,
     a_reply_to_an_attempt_that_is_over_changes_nothing,
     what_was_used_before_a_change_is_paid_by_who_paid_before,
+    a_row_that_is_stamped_ahead_of_the_change_is_paid_by_who_paid_before,
+    a_prepaid_ledger_is_looked_through_once,
     a_call_does_not_end_while_something_of_it_waits,
     a_report_is_taken_once_and_leaves_decisions_alone,
+    a_report_of_what_was_sent_again_is_believed_whatever_the_clocks_say,
+    reports_that_meet_wait_for_each_other,
     what_people_decide_is_sent_under_another_identifier,
 );
 
 fn freezing(organization: OrganizationId) -> Freeze {
     let now = Timestamp::now();
-    let (customer, meter) = (Some("cus_1".to_owned()), "documents".to_owned());
-    Freeze { organization, customer, meter, first: Day::of(now).plus(-1), last: Day::of(now), idempotency_id: None, now }
+    Freeze { organization, meter: "documents".to_owned(), first: Day::of(now).plus(-1), last: Day::of(now), idempotency_id: None, now }
+}
+
+/// From now on this is who pays.
+async fn paid_by(f: &Fixture, organization: OrganizationId, customer: &str) {
+    let paid = |before| Organization { stripe_customer_id: Some(customer.to_owned()), ..before };
+    f.store.change_organization(organization, paid).await.expect("change");
+}
+
+/// A metered organisation for which somebody pays.
+async fn billed(f: &Fixture) -> OrganizationId {
+    let organization = f.metered().await;
+    paid_by(f, organization, "cus_1").await;
+    organization
 }
 
 async fn frozen(f: &Fixture, organization: OrganizationId) -> UsageSync {
@@ -39,7 +57,7 @@ async fn judged(f: &Fixture, organization: OrganizationId) {
 
 /// The one event of one judged document.
 async fn pending(f: &Fixture) -> MeterEvent {
-    let organization = f.metered().await;
+    let organization = billed(f).await;
     judged(f, organization).await;
     let sync = frozen(f, organization).await;
     f.store.meter_events(sync.id).await.expect("events").pop().expect("one")
@@ -47,7 +65,7 @@ async fn pending(f: &Fixture) -> MeterEvent {
 
 // B4
 async fn a_row_of_the_ledger_is_frozen_once_however_many_freeze_at_once(f: Fixture) {
-    let organization = f.metered().await;
+    let organization = billed(&f).await;
     let mut freezers = Vec::new();
     for _ in 0..8 {
         judged(&f, organization).await;
@@ -75,20 +93,31 @@ async fn an_attempt_has_one_owner_and_an_event_one_end(f: Fixture) {
 }
 
 // B4
-async fn a_repeat_is_ours_only_if_an_earlier_attempt_may_have_been_taken(f: Fixture) {
-    for (earlier, state) in [
-        (None, MeterEventState::Doubtful),
-        (Some(AttemptEnd::Declined("429".into())), MeterEventState::Doubtful),
-        (Some(AttemptEnd::Waiting("no reply".into())), MeterEventState::Sent),
+async fn what_a_repeat_is_told_means_depends_on_the_attempts_before(f: Fixture) {
+    for (earlier, duplicate, refused) in [
+        (None, MeterEventState::Doubtful, MeterEventState::Refused),
+        (Some(AttemptEnd::Declined("429".into())), MeterEventState::Doubtful, MeterEventState::Refused),
+        (Some(AttemptEnd::Waiting("no reply".into())), MeterEventState::Sent, MeterEventState::Doubtful),
     ] {
-        let (mut event, now) = (pending(&f).await, Timestamp::now());
-        if let Some(end) = earlier.clone() {
+        for (end, state) in [(AttemptEnd::Duplicate, duplicate), (AttemptEnd::Refused("400".into()), refused)] {
+            let (mut event, now) = (pending(&f).await, Timestamp::now());
+            if let Some(end) = earlier.clone() {
+                event = begun(&f, &event).await;
+                assert_eq!(f.store.end_attempt(&event, end, now).await.expect("end"), MeterEventState::Pending);
+            }
             event = begun(&f, &event).await;
-            assert_eq!(f.store.end_attempt(&event, end, now).await.expect("end"), MeterEventState::Pending);
+            assert_eq!(f.store.end_attempt(&event, end.clone(), now).await.expect("end"), state, "{earlier:?}, {end:?}");
         }
-        event = begun(&f, &event).await;
-        assert_eq!(f.store.end_attempt(&event, AttemptEnd::Duplicate, now).await.expect("end"), state, "{earlier:?}");
     }
+}
+
+// B4
+async fn a_repeat_is_nobodys_where_no_attempt_before_was_counted(f: Fixture) {
+    let (event, now) = (pending(&f).await, Timestamp::now());
+    let event = begun(&f, &event).await;
+    f.store.end_attempt(&event, AttemptEnd::Waiting("no reply".into()), now).await.expect("end");
+    let event = f.store.begin_attempt(&event, true, now).await.expect("begin").expect("mine");
+    assert_eq!(f.store.end_attempt(&event, AttemptEnd::Duplicate, now).await.expect("end"), MeterEventState::Doubtful);
 }
 
 async fn begun(f: &Fixture, event: &MeterEvent) -> MeterEvent {
@@ -109,22 +138,45 @@ async fn a_reply_to_an_attempt_that_is_over_changes_nothing(f: Fixture) {
 async fn what_was_used_before_a_change_is_paid_by_who_paid_before(f: Fixture) {
     let id = f.metered().await;
     judged(&f, id).await;
-    let paid = |before| Organization { stripe_customer_id: Some("cus_old".into()), ..before };
-    f.store.change_organization(id, paid).await.expect("nobody paid before: the first pays for all");
-    assert_eq!(f.store.open_use(id).await.expect("open").pending, None);
+    paid_by(&f, id, "cus_old").await;
+    assert_eq!(f.store.open_use(id).await.expect("open").pending, None, "nobody paid before: the first pays for all");
     let prepaid = |before| Organization { metered: false, stripe_customer_id: None, ..before };
     f.store.change_organization(id, prepaid).await.expect("change");
     let open = f.store.open_use(id).await.expect("open");
     assert_eq!((open.unfrozen, open.pending), (None, Some(Day::of(Timestamp::now()))));
-    let Frozen::Sync(sync) = f.store.freeze(&Freeze { customer: None, ..freezing(id) }).await.expect("freeze") else { panic!("no name") };
+    let sync = frozen(&f, id).await;
     let events = f.store.meter_events(sync.id).await.expect("events");
     assert_eq!(events.iter().map(|one| (one.customer.as_str(), one.meter.as_str())).collect::<Vec<_>>(), [("cus_old", "documents")]);
     assert_eq!(f.store.ever_billed().await.expect("billed").len(), 1, "it is not metered any more, but was");
 }
 
 // B4
+async fn a_row_that_is_stamped_ahead_of_the_change_is_paid_by_who_paid_before(f: Fixture) {
+    let id = billed(&f).await;
+    judged(&f, id).await;
+    let ahead = "UPDATE ledger_entry SET created_at = created_at + 86400000";
+    f.store.writer().execute_unprepared(ahead).await.expect("a clock that is ahead, around midnight");
+    paid_by(&f, id, "cus_next").await;
+    let open = f.store.open_use(id).await.expect("open");
+    assert_eq!((open.unfrozen, open.pending), (None, Some(Day::of(Timestamp::now()).plus(1))));
+}
+
+// B4
+async fn a_prepaid_ledger_is_looked_through_once(f: Fixture) {
+    let id = f.organization(5, 0).await;
+    for metered in [true, false] {
+        f.store.change_organization(id, |before| Organization { metered, ..before }).await.expect("change");
+    }
+    judged(&f, id).await;
+    f.store.note_looked_through(id).await.expect("look");
+    let newest = f.rows(id).await.pop().expect("a row").id;
+    let sync = usage_sync::Entity::find().one(f.store.reader()).await.expect("sync").expect("one, of leaving the meter");
+    assert_eq!((sync.clean_to, f.store.open_use(id).await.expect("open").since()), (newest, None));
+}
+
+// B4
 async fn a_call_does_not_end_while_something_of_it_waits(f: Fixture) {
-    let organization = f.metered().await;
+    let organization = billed(&f).await;
     judged(&f, organization).await;
     let (sync, now) = (frozen(&f, organization).await, Timestamp::now());
     assert_eq!(f.store.end_sync(organization, &sync, "done", now).await.expect("end"), None);
@@ -150,6 +202,34 @@ async fn a_report_is_taken_once_and_leaves_decisions_alone(f: Fixture) {
     f.store.decide_meter_event(event.id, Decision::Sent, "documents", later).await.expect("decide").expect("in question");
     assert_eq!(f.store.take_report(&report("evt_1"), later).await.expect("report"), None);
     assert_eq!(f.store.take_report(&report("evt_2"), later).await.expect("report"), Some((0, 0)), "people know better");
+}
+
+// B4
+async fn a_report_of_what_was_sent_again_is_believed_whatever_the_clocks_say(f: Fixture) {
+    let (event, now) = (pending(&f).await, Timestamp::now());
+    let event = begun(&f, &event).await;
+    f.store.end_attempt(&event, AttemptEnd::Refused("no".into()), now).await.expect("end");
+    let ahead = Timestamp(now.0 + 600_000);
+    let again = f.store.decide_meter_event(event.id, Decision::Again, "documents", ahead).await.expect("decide").expect("in question");
+    let again = begun(&f, &again).await;
+    f.store.end_attempt(&again, AttemptEnd::Accepted, now).await.expect("end");
+    let report = Report { id: "evt_1".to_owned(), refused: vec![(again.identifier, "no customer".to_owned())], doubt: None };
+    assert_eq!(f.store.take_report(&report, now).await.expect("report"), Some((1, 0)));
+}
+
+// B4
+async fn reports_that_meet_wait_for_each_other(f: Fixture) {
+    let mut refused = Vec::new();
+    for _ in 0..12 {
+        refused.push((pending(&f).await.identifier, "no customer".to_owned()));
+    }
+    let report = |id: &str, refused: &[(String, String)]| Report { id: id.to_owned(), refused: refused.to_vec(), doubt: None };
+    let forth = report("evt_1", &refused);
+    refused.reverse();
+    let (back, now) = (report("evt_2", &refused), Timestamp::now());
+    let (one, other) = tokio::join!(f.store.take_report(&forth, now), f.store.take_report(&back, now));
+    let taken = [one, other].map(|taken| taken.expect("no deadlock").expect("new").0);
+    assert_eq!(taken.iter().sum::<u64>(), 12);
 }
 
 // B5

@@ -64,15 +64,24 @@ impl Random {
     }
 }
 
+/// What was asked, and what was answered.
+struct Replied {
+    form: HashMap<String, String>,
+    reply: (u16, String),
+}
+
 #[derive(Default)]
 struct State {
     counted: Vec<Counted>,
     identifiers: HashSet<String>,
-    replies: HashMap<String, (u16, String)>,
+    /// By idempotency key.
+    replied: HashMap<String, Replied>,
     faults: VecDeque<Fault>,
     unreliable: Option<Random>,
     /// How many of the counted are in the sums; `None`: all.
     summed: Option<usize>,
+    /// How many of the counted are the first meter's, which another of its event name has replaced; `None`: all.
+    replaced: Option<usize>,
     events: HashMap<String, Value>,
     /// Every request line.
     asked: Vec<String>,
@@ -129,7 +138,7 @@ impl Stripe {
     pub(crate) fn forget(&self) {
         let mut state = self.state.lock().unwrap();
         state.identifiers.clear();
-        state.replies.clear();
+        state.replied.clear();
     }
 
     /// What is accepted from now on is not in the sums yet …
@@ -141,6 +150,12 @@ impl Stripe {
     /// … until now.
     pub(crate) fn catch_up(&self) {
         self.state.lock().unwrap().summed = None;
+    }
+
+    /// From now on another meter counts events of the same name.
+    pub(crate) fn replace_meter(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.replaced = Some(state.counted.len());
     }
 
     /// It counts an event of which nobody here knows.
@@ -234,10 +249,11 @@ fn answer(request: &Request, state: &Mutex<State>) -> Option<(u16, String)> {
             }
             state.fail(request, fault)
         }
-        "/v1/billing/meters" => Some((200, meters())),
+        "/v1/billing/meters" => Some((200, meters(state.replaced.is_some()))),
         "/v1/billing/meters/mtr_1" => Some((200, meter("mtr_1", METER, "active").to_string())),
         "/v1/billing/meters/mtr_2/event_summaries" => Some((200, none())),
-        "/v1/billing/meters/mtr_1/event_summaries" => Some((200, state.summaries(request))),
+        "/v1/billing/meters/mtr_1/event_summaries" => Some((200, state.summaries(request, false))),
+        "/v1/billing/meters/mtr_3/event_summaries" => Some((200, state.summaries(request, true))),
         _ => match path.strip_prefix("/v2/core/events/").and_then(|id| state.events.get(id)) {
             Some(event) => Some((200, event.to_string())),
             None => Some(refusal(404, "resource_missing", "Unrecognized request URL")),
@@ -279,11 +295,12 @@ impl State {
     /// One meter event, as Stripe takes it.
     fn take(&mut self, request: &Request) -> (u16, String) {
         let key = request.headers["idempotency-key"].clone();
-        if let Some(known) = self.replies.get(&key) {
-            return known.clone();
+        if let Some(known) = self.replied.get(&key) {
+            let other = || json!({ "error": { "type": "idempotency_error", "message": "Keys can only be used with the same parameters" } });
+            return if known.form == request.form { known.reply.clone() } else { (400, other().to_string()) };
         }
         let reply = self.take_new(&request.form);
-        self.replies.insert(key, reply.clone());
+        self.replied.insert(key, Replied { form: request.form.clone(), reply: reply.clone() });
         reply
     }
 
@@ -310,14 +327,16 @@ impl State {
         (200, event.to_string())
     }
 
-    fn summaries(&self, request: &Request) -> String {
+    /// Of the meter that replaced the first, or of the first.
+    fn summaries(&self, request: &Request, second: bool) -> String {
         let number = |name: &str| request.form[name].parse::<i64>().unwrap();
         assert_eq!(request.form["value_grouping_window"], "day");
         let (start, end) = (number("start_time"), number("end_time"));
         assert_eq!((start % 86_400, end % 86_400), (0, 0), "whole days");
         let mut days: HashMap<Day, i64> = HashMap::new();
-        for counted in self.counted.iter().take(self.summed.unwrap_or(usize::MAX)) {
-            if counted.customer == request.form["customer"] && (start..end).contains(&counted.timestamp) {
+        for (index, counted) in self.counted.iter().enumerate().take(self.summed.unwrap_or(usize::MAX)) {
+            let asked = second == self.replaced.is_some_and(|first| index >= first);
+            if asked && counted.customer == request.form["customer"] && (start..end).contains(&counted.timestamp) {
                 *days.entry(Day::of(Timestamp::from_seconds(counted.timestamp))).or_default() += counted.value;
             }
         }
@@ -341,8 +360,13 @@ fn meter(id: &str, name: &str, status: &str) -> Value {
     })
 }
 
-fn meters() -> String {
-    let all = [meter("mtr_0", "others", "active"), meter("mtr_1", METER, "active"), meter("mtr_2", CLOSED, "inactive")];
+fn meters(replaced: bool) -> String {
+    let mut all = vec![meter("mtr_0", "others", "active"), meter("mtr_2", CLOSED, "inactive")];
+    if replaced {
+        all.extend([meter("mtr_1", METER, "inactive"), meter("mtr_3", METER, "active")]);
+    } else {
+        all.push(meter("mtr_1", METER, "active"));
+    }
     json!({ "object": "list", "data": all, "has_more": false, "url": "/v1/billing/meters" }).to_string()
 }
 

@@ -1,10 +1,11 @@
 //! B5, T18: what people see: use for the organisation's own keys, and for the operator the books against Stripe's.
 
 use serde_json::{Value, json};
-use touchstone_core::{day::Day, time::Timestamp};
+use touchstone_core::{credit::Credits, day::Day, ids::OrganizationId, organization::Organization, time::Timestamp};
 
 use super::{JOB_SECRET, Reef, ago, today};
 use crate::support::{
+    app::Org,
     audit, ledger, process,
     stripe::{Fault, KEY},
 };
@@ -120,4 +121,54 @@ async fn one_organisation_that_cannot_be_compared_is_a_row() {
     let of = |id: &str| rows.iter().find(|row| row["organization_id"] == id).unwrap();
     assert_eq!((code, &told["failed"], &of(&other.organization)["apart"]), (1, &json!(1), &json!(0)), "{told}");
     assert!(of(&reef.client.organization)["error"].as_str().unwrap().contains("of nobody"), "{told}");
+}
+
+// B5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_lost_stays_in_the_books_until_people_decide_however_old_it_is() {
+    let reef = Reef::new().await;
+    reef.used(ago(60), 7).await;
+    reef.sync(ago(61), ago(1)).await;
+    assert_eq!(reef.states().await, ["expired"]);
+    let (code, told) = reef.admin(&["reconcile"]);
+    let row = &told["organizations"][0];
+    assert_eq!(
+        (code, &told["difference"], &told["start_date"], &row["start_date"]),
+        (1, &json!(7), &json!(ago(60)), &json!(ago(60))),
+        "{told}"
+    );
+    let event = row["in_question"][0]["event"].to_string();
+    let (code, _) = reef.admin(&["decide", "--event", &event, "--as", "sent"]);
+    assert_eq!((code, reef.admin(&["reconcile"]).0), (0, 0));
+}
+
+// B5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_books_show_what_nobody_pays_for() {
+    let reef = Reef::new().await;
+    let unpaid = reef.app.client_of(Org { metered: true, credits: Credits::default(), ..Org::default() }).await;
+    ledger::settle(&reef.app.database, unpaid.organization.parse().unwrap(), Timestamp(ago(50).start().0), 5).await;
+    let (store, billing) = reef.billing().await;
+    let leaves = |before| Organization { metered: false, stripe_customer_id: None, ..before };
+    store.change_organization(OrganizationId(reef.id()), leaves).await.unwrap();
+    // It was on its way then.
+    reef.used(ago(1), 2).await;
+    assert_eq!(billing.billed().await.unwrap(), [], "of neither can anything be sent");
+    let (code, told) = reef.admin(&["reconcile"]);
+    let of =
+        |id: &str| told["organizations"].as_array().unwrap().iter().find(|row| row["organization_id"] == id).unwrap()["difference"].clone();
+    assert_eq!((code, of(&unpaid.organization), of(&reef.client.organization)), (1, json!(-5), json!(-2)), "{told}");
+}
+
+// B5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_range_may_be_named_by_one_of_its_ends() {
+    let reef = Reef::new().await;
+    reef.used(ago(60), 7).await;
+    let (org, last) = (reef.client.organization.as_str(), ago(50).to_string());
+    let (code, told) = reef.admin(&["show", "--org", org, "--to", &last]);
+    assert_eq!((code, &told["start_date"], &told["total_documents"]), (0, &json!(ago(84)), &json!(7)), "{told}");
+    let (_, told) = reef.admin(&["reconcile", "--org", org, "--to", "9999-12-31"]);
+    assert_eq!((&told["end_date"], &told["organizations"][0]["end_date"]), (&json!(today()), &json!(today())), "{told}");
+    assert_eq!(reef.stripe.asked("GET /v1/billing/meters/mtr_1/event_summaries"), 1, "a page has a hundred days");
 }

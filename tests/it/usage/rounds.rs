@@ -1,8 +1,11 @@
 //! B4, B5: the daily round, which nobody watches: what waits is sent or told, however old it is and whatever became of its organisation.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::sleep;
 use touchstone::cron;
-use touchstone_billing::Billing;
+use touchstone_billing::{Billing, SyncRequest};
 use touchstone_core::{ids::OrganizationId, organization::Organization, time::Timestamp};
 use touchstone_store::Store;
 
@@ -10,7 +13,7 @@ use super::{CUSTOMER, JOB_SECRET, Reef, ago, today};
 use crate::support::{audit, stripe::Fault};
 
 impl Reef {
-    async fn billing(&self) -> (Store, Billing) {
+    pub(super) async fn billing(&self) -> (Store, Billing) {
         let store = self.app.store().await;
         let billing = Billing::open(store.clone(), &self.app.config.stripe, &JOB_SECRET.to_owned().into()).unwrap();
         (store, billing)
@@ -69,17 +72,64 @@ async fn what_was_used_by_the_meter_is_sent_after_the_organisation_left_it() {
     }
 }
 
+// B3
+#[tokio::test]
+async fn what_was_on_its_way_when_its_organisation_left_the_meter_is_sent_too() {
+    let reef = Reef::new().await;
+    let (store, _) = reef.billing().await;
+    let (id, leave) = (OrganizationId(reef.id()), |before| Organization { metered: false, ..before });
+    store.change_organization(id, leave).await.unwrap();
+    reef.used(ago(2), 3).await;
+    reef.round().await;
+    assert_eq!(reef.stripe.total(), 3, "nothing was settled, and nothing sent, when it left");
+
+    let reef = Reef::new().await;
+    let (store, _) = reef.billing().await;
+    let id = OrganizationId(reef.id());
+    audit::set_organization(&reef.app.database, reef.id(), "stripe_customer_id = NULL").await;
+    reef.used(ago(2), 3).await;
+    store.change_organization(id, leave).await.unwrap();
+    reef.round().await;
+    assert_eq!(reef.stripe.total(), 0, "nobody pays");
+    store.change_organization(id, |before| Organization { stripe_customer_id: Some("cus_next".into()), ..before }).await.unwrap();
+    reef.round().await;
+    assert_eq!((reef.stripe.total(), reef.stripe.counted()[0].customer.as_str()), (3, "cus_next"), "the first who pays, pays for all");
+}
+
+// B4
+#[tokio::test]
+async fn a_call_that_waited_bills_whoever_pays_when_it_freezes() {
+    let reef = Reef::new().await;
+    let (store, billing) = reef.billing().await;
+    let (organization, lease) = (OrganizationId(reef.id()), format!("usage_sync:{}", reef.id()));
+    reef.used(ago(2), 3).await;
+    assert!(store.take_lease(&lease, "another call", Duration::from_secs(600)).await.unwrap());
+    let request = SyncRequest { organization, first: ago(3), last: ago(1), idempotency_id: None };
+    let call = tokio::spawn(async move { billing.sync(request).await });
+    // Time enough for it to look at the organisation, before it is changed.
+    sleep(Duration::from_millis(300)).await;
+    let next = |before| Organization { stripe_customer_id: Some("cus_next".into()), ..before };
+    store.change_organization(organization, next).await.unwrap();
+    reef.used(ago(1), 20).await;
+    store.release_lease(&lease, "another call").await.unwrap();
+    assert_eq!(call.await.unwrap().unwrap().value_sent_to_stripe, 23);
+    let counted: Vec<_> = reef.stripe.counted().into_iter().map(|one| (one.customer, one.value)).collect();
+    assert_eq!(counted, [(CUSTOMER.to_owned(), 3), ("cus_next".to_owned(), 20)]);
+}
+
 // B4
 #[tokio::test]
 async fn a_round_that_was_missed_is_made_up_for_at_the_start() {
     let reef = Reef::new().await;
     reef.used(ago(2), 3).await;
     let (store, billing) = reef.billing().await;
-    store.take_lease("sync_usage:completed", "node", std::time::Duration::ZERO).await.unwrap();
+    store.take_lease("sync_usage:completed", "node", Duration::ZERO).await.unwrap();
     cron::make_up_for_usage(&store, &billing, "node").await;
     assert_eq!(reef.stripe.total(), 0, "none was missed");
     let before = Timestamp::now().0 - 2 * 86_400_000;
     audit::execute(&reef.app.database, &format!("UPDATE lease SET until = {before} WHERE name = 'sync_usage:completed'")).await;
+    // The node that was at it died over it.
+    assert!(store.take_lease("sync_usage", "dead", Duration::from_millis(1500)).await.unwrap());
     cron::make_up_for_usage(&store, &billing, "node").await;
     assert_eq!(reef.stripe.total(), 3);
     assert!(store.lease_until("sync_usage:completed").await.unwrap().unwrap() > Timestamp(before));

@@ -106,6 +106,65 @@ async fn after_a_day_stripes_sums_are_asked_before_anything_is_sent_again() {
 
 // B4
 #[tokio::test]
+async fn a_refusal_of_a_repeat_leaves_to_people_what_may_have_been_counted_before() {
+    let reef = Reef::new().await;
+    reef.used(ago(1), 4).await;
+    reef.stripe.fail(&[Fault::DropAfter, Fault::Status(400)]);
+    let told = reef.spoiled(ago(1), ago(1)).await;
+    assert!(told.contains("perhaps counted by Stripe already"), "{told}");
+    assert_eq!((reef.states().await, reef.stripe.total()), (vec!["doubtful".to_owned()], 4));
+}
+
+// B4
+#[tokio::test]
+async fn a_request_that_stripe_had_before_with_something_else_in_it_is_left_to_people() {
+    let reef = Reef::new().await;
+    reef.used(ago(1), 4).await;
+    assert_eq!(reef.sent(ago(1), ago(1)).await, 4);
+    // As after a restored backup and a change of payer: nobody here remembers that it was sent.
+    let forgotten = "UPDATE meter_event SET state = 'pending', attempts = 0, unanswered = 0, first_attempt_at = NULL, \
+                     last_attempt_at = NULL, sent_at = NULL, customer = 'cus_next'";
+    audit::execute(&reef.app.database, forgotten).await;
+    reef.spoiled(ago(1), ago(1)).await;
+    assert_eq!((reef.states().await, reef.stripe.total()), (vec!["doubtful".to_owned()], 4));
+}
+
+// B4
+#[tokio::test]
+async fn a_repeat_that_stripe_knows_and_has_not_in_its_sums_is_left_to_people() {
+    let reef = Reef::new().await;
+    reef.used(ago(3), 4).await;
+    reef.stripe.fail(&[Fault::DropAfter, Fault::Status(500), Fault::Status(500)]);
+    reef.spoiled(ago(4), ago(1)).await;
+    // It refuses it after all, tells nobody, and remembers the identifier longer than it must.
+    let identifier = ledger::column(&reef.app.database, "SELECT identifier AS v FROM meter_event").await.remove(0);
+    reef.stripe.discard(&identifier);
+    reef.hours_pass(23).await;
+    reef.spoiled(ago(4), ago(1)).await;
+    assert_eq!((reef.states().await, reef.stripe.total()), (vec!["doubtful".to_owned()], 0));
+}
+
+// B4, B5
+#[tokio::test]
+async fn a_meter_that_was_replaced_under_its_name_is_asked_as_well_as_the_new_one() {
+    let reef = Reef::new().await;
+    reef.used(ago(3), 3).await;
+    assert_eq!(reef.sent(ago(4), ago(1)).await, 3);
+    reef.stripe.replace_meter();
+    reef.used(ago(3), 4).await;
+    reef.stripe.fail(&[Fault::DropAfter, Fault::Status(500), Fault::Status(500)]);
+    reef.spoiled(ago(4), ago(1)).await;
+    reef.hours_pass(25).await;
+    assert_eq!((reef.sent(ago(4), ago(1)).await, reef.stripe.total()), (4, 7), "it is there, and is not sent again");
+    let mut named = reef.app.config.stripe.clone();
+    named.meter_id = "mtr_3".to_owned();
+    let billing = Billing::open(reef.app.store().await, &named, &JOB_SECRET.to_owned().into()).unwrap();
+    let books = billing.reconcile(OrganizationId(reef.id()), Period { first: ago(4), last: today() }).await.unwrap();
+    assert_eq!(books.apart, 0, "{books:?}");
+}
+
+// B4
+#[tokio::test]
 async fn a_sum_that_fits_neither_way_leaves_the_event_to_people() {
     let reef = Reef::new().await;
     reef.used(ago(3), 4).await;

@@ -46,7 +46,8 @@ pub(crate) struct UsageAnswer {
     /// How many could not be sent, or only perhaps: the operator looks after them.
     #[schema(example = 0)]
     not_sent: i64,
-    /// What is owed to the organisation as of now, since refunds outweighed its use. Its next use pays it off.
+    /// What was owed to the organisation when its use was last counted to be sent, since refunds outweighed it. Its next use pays it
+    /// off.
     #[schema(example = 0)]
     credit_due: i64,
     /// Every day on which there was any.
