@@ -62,7 +62,8 @@ fn published_manifests_are_taken_apart() {
         let told = verified(name);
         assert_eq!((told.integrity, told.trust), (integrity, Trust::NoListInstalled), "{name}: {:?}", told.validation_codes);
         assert_eq!(told.manifest_present, integrity != Integrity::None, "{name}");
-        let failed = told.validation_codes.iter().any(|code| code.outcome == Outcome::Failure && !code.code.starts_with("signingCredential"));
+        let failed =
+            told.validation_codes.iter().any(|code| code.outcome == Outcome::Failure && !code.code.starts_with("signingCredential"));
         assert!(failed || integrity != Integrity::Invalid, "{name} says why: {:?}", told.validation_codes);
     }
     let firefly = verified("Firefly_tabby_cat.jpg");
