@@ -66,6 +66,20 @@ async fn forensics_are_figures_with_their_meaning_and_maps_to_look_at() {
     assert_eq!(std::fs::read_dir(app.data.path().join("blobs")).map_or(0, Iterator::count), 0, "nothing is stored");
 }
 
+// V1, V4
+#[tokio::test]
+async fn a_verdict_tells_the_same_figures_when_they_are_asked_for() {
+    let app = TestApp::spawn();
+    let ann = app.client().await;
+    let picture = pictures::jpeg(7);
+    let mut body = sent(&picture);
+    body["include_forensics"] = json!(true);
+    let (status, verdict) = ask(&ann, Method::POST, "/v1/detect", Some(&body)).await;
+    let told = look(&ann, "/v1/forensics", &picture).await;
+    assert_eq!((status, &verdict["forensics"]["noise"], &verdict["forensics"]["jpeg"]), (200, &told["noise"], &told["jpeg"]), "{verdict}");
+    assert!(verdict["forensics"]["maps"].is_null(), "maps are for those who ask for nothing else");
+}
+
 // V4, V1: the same three ways as /v1/detect.
 #[tokio::test]
 async fn a_picture_to_look_at_may_come_in_a_form_and_what_is_none_is_refused() {
@@ -162,7 +176,7 @@ async fn the_models_card_is_a_page_and_an_answer() {
     assert!(html.contains("<h1>touchstone-2</h1>") && html.contains("<table>") && html.contains("data:image/png;base64,"));
     assert!(!html.contains("{{") && page.header("content-security-policy").contains("default-src 'none'"));
     let card = ann.request(Method::GET, "/v1/model").send().await.unwrap().json::<Value>().await.unwrap();
-    assert!(card["measured"][0].is_object() && card["families"].as_array().is_some_and(|families| families.len() >= 25), "{card}");
+    assert!(card["measured"][0].is_object() && card["families"].as_array().is_some_and(|families| !families.is_empty()), "{card}");
     let health = ann.request(Method::GET, "/v1/health").send().await.unwrap().json::<Value>().await.unwrap();
     assert_eq!((&health["model"]["sha256"], &health["model_card"]), (&card["sha256"], &json!(format!("{}/model", app.url))));
 }
