@@ -10,6 +10,6 @@ mod in_order;
 mod say;
 
 pub use admin::{Admin, admin};
-pub use bench::{BenchArgs, LedgerArgs, Served, Server, bench, bench_ledger};
+pub use bench::{BenchArgs, LedgerArgs, LimitsArgs, Served, Server, Way, bench, bench_ledger, bench_limits};
 pub use detect::{DetectArgs, detect};
 pub use say::{complain, print, print_json};

@@ -31,6 +31,7 @@ mod settings;
 mod site;
 mod waiting;
 
+pub use limit::count_in_memory;
 pub use openapi::openapi_json;
 pub use server::{BindError, Bound, bind};
 pub use settings::{Settings, TryIt};

@@ -25,4 +25,5 @@ mod support;
 mod tidy;
 mod traps;
 mod usage;
+mod v1;
 mod webhooks;

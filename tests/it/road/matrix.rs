@@ -37,10 +37,14 @@ enum Names {
     Link,
     /// An organisation in the path, which takes its own key.
     Organization,
+    /// What a Bearer key of its organisation opens: nothing else, a detection or a job in the path.
+    Bearer(&'static str),
+    /// A webhook in the path, or all of them, which take a Bearer key: what they are to their owner is proven in `webhooks/`.
+    Hook,
     /// What only a secret of the operator's opens, and no key: everybody is told this.
     Secret(&'static str),
 }
-use Names::{Document, Key, Link, Nothing, Organization, Picture, Secret, Upload};
+use Names::{Bearer, Document, Hook, Key, Link, Nothing, Organization, Picture, Secret, Upload};
 
 const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/", Nothing),
@@ -66,17 +70,22 @@ const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/health", Nothing),
     ("GET", "/metrics", Nothing),
     ("GET", "/help", Nothing),
-    // These take a Bearer key, which nobody sends here: `webhooks/api.rs` is their matrix.
-    ("GET", "/v1/webhooks", Nothing),
-    ("POST", "/v1/webhooks", Nothing),
-    ("GET", "/v1/webhooks/{id}", Nothing),
-    ("PATCH", "/v1/webhooks/{id}", Nothing),
-    ("DELETE", "/v1/webhooks/{id}", Nothing),
-    ("POST", "/v1/webhooks/{id}/rotate-secret", Nothing),
-    ("POST", "/v1/webhooks/{id}/test", Nothing),
-    ("GET", "/v1/webhooks/{id}/deliveries", Nothing),
-    ("POST", "/v1/webhooks/{id}/replay", Nothing),
+    ("GET", "/v1/webhooks", Hook),
+    ("POST", "/v1/webhooks", Hook),
+    ("GET", "/v1/webhooks/{id}", Hook),
+    ("PATCH", "/v1/webhooks/{id}", Hook),
+    ("DELETE", "/v1/webhooks/{id}", Hook),
+    ("POST", "/v1/webhooks/{id}/rotate-secret", Hook),
+    ("POST", "/v1/webhooks/{id}/test", Hook),
+    ("GET", "/v1/webhooks/{id}/deliveries", Hook),
+    ("POST", "/v1/webhooks/{id}/replay", Hook),
     ("GET", "/v1/health", Nothing),
+    ("POST", "/v1/detect", Bearer("")),
+    ("POST", "/v1/detect/batch", Bearer("")),
+    ("POST", "/v1/detect/async", Bearer("")),
+    ("GET", "/v1/detections/{id}", Bearer("detection")),
+    ("GET", "/v1/jobs/{id}", Bearer("job")),
+    ("GET", "/v1/usage", Bearer("")),
     ("GET", "/openapi.json", Nothing),
     ("GET", "/docs", Nothing),
     ("GET", "/docs/{file:.*}", Nothing),
@@ -110,6 +119,8 @@ struct Owner {
     barred: BTreeMap<&'static str, String>,
     /// An image, a batch, and the batch's one image.
     documents: [String; 3],
+    /// A batch of /v1.
+    job: String,
     /// The paths of its uploads.
     uploads: Vec<String>,
     /// Signed links, by the first part of their path.
@@ -138,6 +149,8 @@ impl Owner {
         })
         .await;
         let documents = [document, batch, member["id"].as_str().unwrap().to_owned()];
+        let image = json!({ "image_base64": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pictures::jpeg(4)) });
+        let job = client.v1_post("/v1/detect/batch", &json!({ "images": [image] })).await.ok()["job_id"].as_str().unwrap().to_owned();
         let links = [&seen["result_details"]["heatmap_url"], &seen["preview_url"]].map(|url| url.as_str().unwrap().to_owned());
         let put = client.presign("spare.jpg").await.url;
         Self {
@@ -145,6 +158,7 @@ impl Owner {
             secure,
             barred: barred(&app.store().await, client.organization.parse().unwrap()).await,
             documents,
+            job,
             uploads: vec![photo.path, zip.path],
             links: links.into_iter().chain([put]).collect(),
             client,
@@ -296,6 +310,8 @@ impl Names {
                 let place = filled(path, &owner.client.organization);
                 owner.ask(method, &place, Some(json!({})), key, via).await.refused(401, told);
             }
+            Bearer(what) => Self::check_bearer((method, path), owner, what, asker, key).await,
+            Hook => Self::check_hook((method, path), owner, asker, key).await,
             Link => Self::check_link((method, path), owner, other, key).await,
         }
     }
@@ -312,6 +328,41 @@ impl Names {
         let opens = answer.text().contains("signature=");
         let shows = answer.text().contains("/heatmap/");
         assert_eq!(opens, shows && (!owner.secure || asker == "the owner"), "{}", answer.text());
+    }
+
+    // V7, V10
+    async fn check_hook((method, path): (&str, &str), owner: &Owner, asker: &str, key: Option<&str>) {
+        // No id of a webhook: to whoever may ask, it is unknown.
+        let mut request = owner.client.request(Method::from_bytes(method.as_bytes()).unwrap(), &filled(path, &owner.documents[0]));
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        let answer = owner.client.send(if matches!(method, "POST" | "PATCH") { request.json(&json!({})) } else { request }).await;
+        match (asker, path, method) {
+            ("nobody" | "an unknown key" | "a revoked key" | "an expired key", ..) => drop(answer.failed(401, "unauthorized")),
+            ("a key of another network" | "a key of another scope", ..) => drop(answer.failed(403, "forbidden")),
+            (_, "/v1/webhooks", "GET") => assert_eq!(answer.ok()["webhooks"], json!([])),
+            (_, "/v1/webhooks", _) | (_, "/v1/webhooks/{id}/replay", _) => drop(answer.failed(400, "invalid_request")),
+            _ => drop(answer.failed(404, "not_found")),
+        }
+    }
+
+    // V7, V9
+    async fn check_bearer((method, path): (&str, &str), owner: &Owner, what: &str, asker: &str, key: Option<&str>) {
+        let place = filled(path, if what == "job" { &owner.job } else { &owner.documents[0] });
+        let mut request = owner.client.request(Method::from_bytes(method.as_bytes()).unwrap(), &place);
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        let answer = owner.client.send(if method == "POST" { request.json(&json!({})) } else { request }).await;
+        match asker {
+            "nobody" | "an unknown key" | "a revoked key" | "an expired key" => drop(answer.failed(401, "unauthorized")),
+            "a key of another scope" if path == "/v1/usage" => drop(answer.ok()),
+            "a key of another network" | "a key of another scope" => drop(answer.failed(403, "forbidden")),
+            "another organisation" if !what.is_empty() => drop(answer.failed(404, "not_found")),
+            _ if method == "POST" => drop(answer.failed(400, "invalid_request")),
+            _ => drop(answer.ok()),
+        }
     }
 
     async fn check_link((method, path): (&str, &str), owner: &Owner, other: &Owner, key: Option<&str>) {
