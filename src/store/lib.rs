@@ -7,6 +7,7 @@ mod analyses;
 mod audit;
 mod batches;
 mod claim;
+mod claim_deliveries;
 mod credits;
 mod deliveries;
 mod delivery_log;

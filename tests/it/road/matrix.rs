@@ -39,10 +39,12 @@ enum Names {
     Organization,
     /// What a Bearer key of its organisation opens: nothing else, a detection or a job in the path.
     Bearer(&'static str),
+    /// A webhook in the path, or all of them, which take a Bearer key: what they are to their owner is proven in `webhooks/`.
+    Hook,
     /// What only a secret of the operator's opens, and no key: everybody is told this.
     Secret(&'static str),
 }
-use Names::{Bearer, Document, Key, Link, Nothing, Organization, Picture, Secret, Upload};
+use Names::{Bearer, Document, Hook, Key, Link, Nothing, Organization, Picture, Secret, Upload};
 
 const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/", Nothing),
@@ -68,16 +70,15 @@ const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/health", Nothing),
     ("GET", "/metrics", Nothing),
     ("GET", "/help", Nothing),
-    // These take a Bearer key, which nobody sends here: `webhooks/api.rs` is their matrix.
-    ("GET", "/v1/webhooks", Nothing),
-    ("POST", "/v1/webhooks", Nothing),
-    ("GET", "/v1/webhooks/{id}", Nothing),
-    ("PATCH", "/v1/webhooks/{id}", Nothing),
-    ("DELETE", "/v1/webhooks/{id}", Nothing),
-    ("POST", "/v1/webhooks/{id}/rotate-secret", Nothing),
-    ("POST", "/v1/webhooks/{id}/test", Nothing),
-    ("GET", "/v1/webhooks/{id}/deliveries", Nothing),
-    ("POST", "/v1/webhooks/{id}/replay", Nothing),
+    ("GET", "/v1/webhooks", Hook),
+    ("POST", "/v1/webhooks", Hook),
+    ("GET", "/v1/webhooks/{id}", Hook),
+    ("PATCH", "/v1/webhooks/{id}", Hook),
+    ("DELETE", "/v1/webhooks/{id}", Hook),
+    ("POST", "/v1/webhooks/{id}/rotate-secret", Hook),
+    ("POST", "/v1/webhooks/{id}/test", Hook),
+    ("GET", "/v1/webhooks/{id}/deliveries", Hook),
+    ("POST", "/v1/webhooks/{id}/replay", Hook),
     ("GET", "/v1/health", Nothing),
     ("GET", "/v1/model", Nothing),
     ("GET", "/v1/receipts/keys", Nothing),
@@ -316,6 +317,7 @@ impl Names {
                 owner.ask(method, &place, Some(json!({})), key, via).await.refused(401, told);
             }
             Bearer(what) => Self::check_bearer((method, path), owner, what, asker, key).await,
+            Hook => Self::check_hook((method, path), owner, asker, key).await,
             Link => Self::check_link((method, path), owner, other, key).await,
         }
     }
@@ -332,6 +334,23 @@ impl Names {
         let opens = answer.text().contains("signature=");
         let shows = answer.text().contains("/heatmap/");
         assert_eq!(opens, shows && (!owner.secure || asker == "the owner"), "{}", answer.text());
+    }
+
+    // V7, V10
+    async fn check_hook((method, path): (&str, &str), owner: &Owner, asker: &str, key: Option<&str>) {
+        // No id of a webhook: to whoever may ask, it is unknown.
+        let mut request = owner.client.request(Method::from_bytes(method.as_bytes()).unwrap(), &filled(path, &owner.documents[0]));
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        let answer = owner.client.send(if matches!(method, "POST" | "PATCH") { request.json(&json!({})) } else { request }).await;
+        match (asker, path, method) {
+            ("nobody" | "an unknown key" | "a revoked key" | "an expired key", ..) => drop(answer.failed(401, "unauthorized")),
+            ("a key of another network" | "a key of another scope", ..) => drop(answer.failed(403, "forbidden")),
+            (_, "/v1/webhooks", "GET") => assert_eq!(answer.ok()["webhooks"], json!([])),
+            (_, "/v1/webhooks", _) | (_, "/v1/webhooks/{id}/replay", _) => drop(answer.failed(400, "invalid_request")),
+            _ => drop(answer.failed(404, "not_found")),
+        }
     }
 
     // V7, V9

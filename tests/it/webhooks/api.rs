@@ -56,6 +56,32 @@ async fn a_webhook_is_made_seen_changed_and_deleted() {
     assert_eq!(h.call(Method::GET, &one, Value::Null).await.0, 404);
 }
 
+// V14: no field ever leaves these answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tells_of_every_try_in_the_same_fields() {
+    let h = Hooked::new().await;
+    let made = h.hook("ok").await;
+    h.test(&made).await;
+    let delivered = h.newest(&made, "delivered").await;
+    let names = |value: &Value| {
+        let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names.join(" ")
+    };
+    let attempt = &delivered["attempts"][0];
+    assert_eq!(names(&delivered), "attempts created_at document_id ended_at event_id id next_attempt_at replay state type");
+    assert_eq!(names(attempt), "duration_ms error request response started_at");
+    assert_eq!((names(&attempt["request"]), names(&attempt["response"])), ("body headers url".into(), "body status".into()));
+    assert_eq!(names(&attempt["request"]["headers"]), "webhook-id webhook-signature webhook-timestamp x-signature");
+    // A part of the log leads on to the next.
+    h.test(&made).await;
+    let log = format!("{PATH}/{}/deliveries?limit=1", made.id);
+    let (_, first) = h.call(Method::GET, &log, Value::Null).await;
+    let (_, second) = h.call(Method::GET, &format!("{log}&cursor={}", first["next_cursor"].as_str().unwrap()), Value::Null).await;
+    assert_eq!((&second["deliveries"][0]["id"], names(&second)), (&delivered["id"], "deliveries next_cursor request_id".into()));
+    assert_ne!(first["deliveries"][0]["id"], delivered["id"]);
+}
+
 // V10: five a project.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sixth_webhook_is_refused() {
