@@ -107,6 +107,18 @@ def v1_path(name):
     return fill
 
 
+def v1_webhook(body=None):
+    def fill(case):
+        if "{id}" in case.operation.path:
+            case.path_parameters = {"id": SEEDS["spare" if case.method.upper() == "DELETE" else "webhook"]}
+        case.query = {}
+        if body:
+            case.media_type = "application/json"
+            case.body = body
+
+    return fill
+
+
 VALID = {
     "POST /detect": detect,
     "POST /detect-url": detect_url,
@@ -127,6 +139,14 @@ VALID = {
     "POST /v1/detect/async": v1_batch,
     "GET /v1/detections/{id}": v1_path("document"),
     "GET /v1/jobs/{id}": v1_path("job"),
+    "POST /v1/webhooks": v1_webhook({"url": "https://club.invalid/hook", "events": ["batch.failed"]}),
+    "GET /v1/webhooks/{id}": v1_webhook(),
+    "PATCH /v1/webhooks/{id}": v1_webhook({"description": "known"}),
+    "DELETE /v1/webhooks/{id}": v1_webhook(),
+    "POST /v1/webhooks/{id}/rotate-secret": v1_webhook(),
+    "POST /v1/webhooks/{id}/test": v1_webhook(),
+    "GET /v1/webhooks/{id}/deliveries": v1_webhook(),
+    "POST /v1/webhooks/{id}/replay": v1_webhook({"since": "2026-01-01T00:00:00Z"}),
 }
 
 

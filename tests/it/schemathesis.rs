@@ -41,6 +41,7 @@ async fn seed(client: &Client) -> Value {
     client.settle_zip(batch.as_str().unwrap()).await;
     let image = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pictures::jpeg(9));
     let job = client.v1_post("/v1/detect/batch", &json!({ "images": [{ "image_base64": image }] })).await.ok()["job_id"].clone();
+    let [webhook, spare] = [webhook(client).await, webhook(client).await];
     let empty = client.presign("photo.png").await;
     json!({
         "key": client.key,
@@ -51,6 +52,8 @@ async fn seed(client: &Client) -> Value {
         "batch": batch,
         "image": image,
         "job": job,
+        "webhook": webhook,
+        "spare": spare,
         "heatmap": link_parameters(id, &judged["result_details"]["heatmap_url"]),
         "preview": link_parameters(id, &judged["preview_url"]),
         "put": put_parameters(&empty),
@@ -59,6 +62,12 @@ async fn seed(client: &Client) -> Value {
         "webhook_secret": stripe::WEBHOOK_SECRET,
         "today": touchstone_core::day::Day::of(touchstone_core::time::Timestamp::now()),
     })
+}
+
+/// The id of a webhook that leads nowhere.
+async fn webhook(client: &Client) -> Value {
+    let wanted = json!({ "url": "https://club.invalid/hook", "events": ["detection.completed"] });
+    client.v1_post("/v1/webhooks", &wanted).await.json()["id"].clone()
 }
 
 /// Prints which statuses every operation answered, and names those that never succeeded.
