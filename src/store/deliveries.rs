@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter, QueryFilter, QuerySelect,
+    ColumnTrait, Condition, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, LockType, Query},
 };
 use touchstone_core::{
