@@ -48,6 +48,7 @@ fn verdict() -> Verdict {
         profile: Profile::Generic,
         attribution: Vec::new(),
         kind: Vec::new(),
+        rules: None,
     }
 }
 
