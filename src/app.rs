@@ -19,9 +19,9 @@ use touchstone_core::{
 };
 use touchstone_moderation::{Road, Words};
 use touchstone_net::fetch::Fetcher;
-use touchstone_pipeline::{OpenError, Pipeline, settings::Backend};
+use touchstone_pipeline::{Lab, OpenError, Pipeline, model::ModelCard, settings::Backend};
 use touchstone_store::{LINK_KEYS, NewOrganization, Store};
-use touchstone_web::ModelFacts;
+use touchstone_web::{Card, CardFacts, ModelFacts};
 
 use crate::{
     config::Config,
@@ -93,6 +93,7 @@ impl App {
         let settings = road_settings(&config, address)?;
         let fetcher = Fetcher::open(&config.fetch, &settings.known_hosts).context("foreign URLs cannot be fetched")?;
         let road = Road::new(store.clone(), blobs, signer.clone(), fetcher, settings).with_words(words(&config, &roles)?);
+        let road = road.with_lab(Lab::open(&config.pipeline)?);
         let judges = pipeline
             .clone()
             .map(|pipeline| Worker::judging(store.clone(), road.clone(), pipeline, &config.jobs, config.pipeline.inference.queue));
@@ -103,9 +104,10 @@ impl App {
         };
         let workers = judges.into_iter().chain(fetches).collect();
         let billing = Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?;
-        let model = model_facts(pipeline.as_ref());
-        let server =
-            listener.map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), billing.clone(), model)).transpose()?;
+        let (model, card) = (model_facts(pipeline.as_ref()), card(&config.pipeline));
+        let server = listener
+            .map(|listener| touchstone_web::bind(listener, &config.http, road.clone(), billing.clone(), model, card))
+            .transpose()?;
         // Last: a key that is shown once must not be made by a start that then fails.
         let demo = first_start(&store, &config.http.try_it_organization).await?;
         Ok(Self { store, road, billing, signer, workers, server, address, roles, demo })
@@ -251,6 +253,28 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
 }
 
 fn model_facts(pipeline: Option<&Pipeline>) -> Option<ModelFacts> {
-    let card = pipeline?.card();
-    Some(ModelFacts { name: card.name.name.clone(), version: card.name.version.clone(), sha256: card.sha256() })
+    pipeline.map(|pipeline| facts(pipeline.card()))
+}
+
+fn facts(card: &ModelCard) -> ModelFacts {
+    ModelFacts { name: card.name.name.clone(), version: card.name.version.clone(), sha256: card.sha256() }
+}
+
+/// What is told of the model that judges; also on a node that judges nothing itself, where its folder is there.
+fn card(settings: &touchstone_pipeline::Settings) -> Option<Card> {
+    let read = ModelCard::read(&settings.model).inspect_err(|error| tracing::info!(%error, "the model's card is not shown here"));
+    let card = read.ok()?;
+    let table = |table: &toml::Table| serde_json::to_value(table).unwrap_or_default();
+    let facts = CardFacts {
+        model: facts(&card),
+        summary: card.summary.clone(),
+        license_weights: card.license_weights.clone(),
+        license_data: card.license_data.clone(),
+        starting_weights: card.starting_weights.clone(),
+        threshold: card.thresholds.ai,
+        families: card.heads.families.clone(),
+        training: table(&card.training),
+        measured: card.measured.iter().map(table).collect(),
+    };
+    Some(Card::new(facts, &settings.model))
 }

@@ -121,6 +121,9 @@ impl Config {
         if self.blobs.url.is_empty() {
             self.blobs.url = file_url(&data.join("blobs"))?.to_string();
         }
+        if self.pipeline.provenance.trust_list.as_os_str().is_empty() {
+            self.pipeline.provenance.trust_list = data.join("trust-list.pem");
+        }
         if !self.pipeline.model.exists() {
             self.pipeline.model = found_from_the_executable(&self.pipeline.model).unwrap_or_else(|| self.pipeline.model.clone());
         }

@@ -15,7 +15,7 @@ use touchstone::{
     logging,
 };
 use touchstone_billing::Billing;
-use touchstone_cli::{Admin, BenchArgs, DetectArgs};
+use touchstone_cli::{Admin, BenchArgs, DetectArgs, TrustListCommand, VerifyReceiptArgs};
 use touchstone_pipeline::decoder::child;
 use touchstone_store::{Migrated, Store};
 
@@ -52,6 +52,11 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Whose Content Credentials count as proof.
+    #[command(subcommand)]
+    TrustList(TrustListCommand),
+    /// Check a receipt, without a server.
+    VerifyReceipt(VerifyReceiptArgs),
     /// Measure this machine: milliseconds by stage, and the server against the raw pipeline.
     Bench(BenchArgs),
     /// Decode one file from standard input: how this program uses itself.
@@ -95,6 +100,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             touchstone_cli::print(&touchstone_web::openapi_json()?);
             Ok(0)
         }
+        Command::TrustList(command) => touchstone_cli::trust_list(&command, &config.pipeline.provenance.trust_list),
+        Command::VerifyReceipt(args) => touchstone_cli::verify_receipt(&args),
         Command::Bench(args) => {
             let runtime = runtime()?;
             if let Some(args) = args.ledger() {
@@ -131,7 +138,13 @@ fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
                 touchstone_cli::print(&json!({ "applied": applied, "backup": backup }).to_string());
                 0
             }
-            Command::Detect(_) | Command::CheckConfig { .. } | Command::Openapi | Command::Bench(_) | Command::DecodeChild { .. } => 0,
+            Command::Detect(_)
+            | Command::CheckConfig { .. }
+            | Command::Openapi
+            | Command::TrustList(_)
+            | Command::VerifyReceipt(_)
+            | Command::Bench(_)
+            | Command::DecodeChild { .. } => 0,
         };
         Ok(code)
     })

@@ -7,9 +7,13 @@ mod bench;
 mod detect;
 mod files;
 mod in_order;
+mod receipt;
 mod say;
+mod trust_list;
 
 pub use admin::{Admin, admin};
 pub use bench::{BenchArgs, LedgerArgs, Served, Server, bench, bench_ledger};
 pub use detect::{DetectArgs, detect};
+pub use receipt::{VerifyReceiptArgs, verify_receipt};
 pub use say::{complain, print, print_json};
+pub use trust_list::{TrustListCommand, trust_list};

@@ -18,6 +18,7 @@ pub mod member;
 pub mod network;
 pub mod organization;
 pub mod plan;
+pub mod receipt;
 pub mod refusal;
 pub mod role;
 pub mod submission;

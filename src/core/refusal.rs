@@ -179,6 +179,8 @@ pub enum Refusal {
     },
     /// The document is not known.
     NoSuchDocument,
+    /// The document has no verdict that a receipt could be of.
+    NoReceipt,
     /// The caller's organisation does not own it.
     NotYours,
     /// A link's signature is wrong or it has expired.
@@ -260,7 +262,7 @@ impl Refusal {
             | Self::NoBackgroundBatches
             | Self::BadLink => Kind::Forbidden,
             Self::WrongJobSecret | Self::BadSignature => Kind::Unauthorized,
-            Self::NoSuchDocument | Self::NoSuchOrganization => Kind::NotFound,
+            Self::NoSuchDocument | Self::NoReceipt | Self::NoSuchOrganization => Kind::NotFound,
             Self::Removed => Kind::Gone,
             Self::TooManyRequests { retry_after } => Kind::TooMany(*retry_after),
             Self::TooManyUploads { .. } | Self::TooManyBatches { .. } => Kind::TooMany(Duration::from_secs(60)),
@@ -306,6 +308,7 @@ impl Refusal {
             Self::TooManyUploads { .. } | Self::TooManyRequests { .. } | Self::TooManyBatches { .. } => "Too many requests".into(),
             Self::Busy { .. } | Self::Draining { .. } | Self::NotYet { .. } => "Service temporarily unavailable".into(),
             Self::NoSuchDocument => "Document not found".into(),
+            Self::NoReceipt => "Receipt not found".into(),
             Self::NotYours | Self::NotYourOrganization => "Access denied".into(),
             Self::BadLink => "Invalid or expired link".into(),
             Self::Removed => "Asset removed".into(),
@@ -400,6 +403,7 @@ impl Refusal {
             Self::Busy { retry_after } => format!("Every place in the queue is taken. Try again in {} s.", retry_after.as_secs().max(1)),
             Self::Draining { retry_after } => format!("This server is restarting. Try again in {} s.", retry_after.as_secs().max(1)),
             Self::NoSuchDocument => "No document has this id. Ids come from POST /detect, /detect-url and /bulk-upload.".into(),
+            Self::NoReceipt => "A receipt is of a verdict: this one is not there yet, or the image could not be judged.".into(),
             Self::NotYours => "The document belongs to another organisation.".into(),
             Self::BadLink => "Links live for minutes. POST /query gives fresh ones, in an organisation with secure assets only with its key; or POST here with that key.".into(),
             Self::Removed => "It was deleted when its time was over. Submit the image again.".into(),

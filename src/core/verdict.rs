@@ -70,6 +70,24 @@ pub struct ModelName {
     pub version: String,
 }
 
+/// By which rules a picture was judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rules {
+    /// SHA-256 of the model's weights, lower-case hex.
+    pub weights: String,
+    /// The version of this program.
+    pub pipeline: String,
+    /// From this probability on (0–1) the label names AI.
+    pub ai: f64,
+    /// From here …
+    pub unsure_low: f64,
+    /// … to here the answer is unsure.
+    pub unsure_high: f64,
+    /// SHA-256 of the trust list, lower-case hex, where one was installed.
+    #[serde(default)]
+    pub trust_list: Option<String>,
+}
+
 /// The verdict on one image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -92,6 +110,9 @@ pub struct Verdict {
     /// Whose thresholds judged.
     #[serde(default)]
     pub profile: Profile,
+    /// By which rules; `None` in verdicts of before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Rules>,
     /// Which family of generators made it (row X1): by falling share, "other" among them, summing to 1. Empty when the label
     /// names no AI, or the model has no families.
     #[serde(default)]

@@ -128,12 +128,12 @@ impl Road {
         })
     }
 
-    fn unfetchable(&self) -> Refusal {
+    pub(crate) fn unfetchable(&self) -> Refusal {
         Refusal::Unfetchable { least: self.settings().uploads.min_bytes, most: self.v1().max_image_bytes }
     }
 
     /// A place to fetch, waited for a moment: whoever calls waits for the answer anyhow.
-    async fn fetch_place(&self, caller: &Caller) -> Result<Place, Refusal> {
+    pub(crate) async fn fetch_place(&self, caller: &Caller) -> Result<Place, Refusal> {
         let (begun, within) = (Instant::now(), Duration::from_secs(self.v1().place_seconds));
         loop {
             match self.places().take(caller.organization.id) {

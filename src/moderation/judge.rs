@@ -15,6 +15,7 @@ use touchstone_core::{
 use touchstone_pipeline::{
     Ask, Heatmap, Judged, Pipeline, Unjudged,
     analysis::{self, wording},
+    forensics::{self, Report},
     region::Region,
 };
 use touchstone_store::{Analyzed, Asset, AssetStatus, DocumentRecord, Drawn, FailureCode, Finished, Lease};
@@ -66,11 +67,9 @@ impl JudgeDocument {
             // It will not come back: the document ends here.
             Err(lost) => return fail(road, lease, &record, FailureCode::InvalidRequest, &lost.to_string()).await,
         };
-        match judge(pipeline, bytes, self.ask(&record)).await? {
-            Ok(judged) => {
-                let seen = Seen { regions: pipeline.region(&judged).iter().map(spot).collect(), forensics: None };
-                self.record(road, lease, &record, judged, &seen).await
-            }
+        let measure = record.asked.as_ref().is_some_and(|asked| asked.forensics);
+        match judge(pipeline, bytes, self.ask(&record), measure).await? {
+            Ok((judged, seen)) => self.record(road, lease, &record, judged, &seen).await,
             Err(Unjudged::Unreadable(why)) => {
                 let by_url = record.asked.as_ref().is_some_and(|asked| asked.by_url);
                 let code = if by_url { FailureCode::ImageUnfetchable } else { FailureCode::InvalidRequest };
@@ -190,6 +189,14 @@ struct Seen {
     forensics: Option<Value>,
 }
 
+impl Seen {
+    fn of(pipeline: &Pipeline, judged: &Judged, measure: bool) -> Self {
+        let forensics = measure.then(|| forensics::measure(&judged.picture));
+        let written = |report: Report| serde_json::to_value(report).expect("finite numbers, texts and lists have a JSON form");
+        Self { regions: pipeline.region(judged).iter().map(spot).collect(), forensics: forensics.map(written) }
+    }
+}
+
 /// A region in whole pixels.
 fn spot(region: &Region) -> Spot {
     let Region { x, y, width, height, share, .. } = *region;
@@ -228,9 +235,14 @@ impl Wanted {
 }
 
 /// Runs the pipeline on a blocking thread. The outer error is a panic there.
-async fn judge(pipeline: &Pipeline, bytes: Bytes, ask: Ask) -> anyhow::Result<Result<Judged, Unjudged>> {
+async fn judge(pipeline: &Pipeline, bytes: Bytes, ask: Ask, measure: bool) -> anyhow::Result<Result<(Judged, Seen), Unjudged>> {
     let pipeline = pipeline.clone();
-    Ok(tokio::task::spawn_blocking(move || pipeline.judge(bytes, &ask)).await?)
+    let judge = move || {
+        let judged = pipeline.judge(bytes, &ask)?;
+        let seen = Seen::of(&pipeline, &judged, measure);
+        Ok((judged, seen))
+    };
+    Ok(tokio::task::spawn_blocking(judge).await?)
 }
 
 pub(crate) async fn fail(road: &Road, lease: &Lease, record: &DocumentRecord, code: FailureCode, message: &str) -> anyhow::Result<Ran> {

@@ -13,10 +13,12 @@ pub mod fetch_image;
 mod fetched;
 mod ingest;
 pub mod judge;
+mod lab;
 pub mod names;
 mod originals;
 mod places;
 mod ranges;
+mod receipts;
 pub mod report;
 mod retention;
 mod road;
@@ -34,6 +36,7 @@ pub use detect::{Detected, Sent};
 pub use documents::AssetState;
 pub use road::Road;
 pub use settings::Settings;
+pub use touchstone_pipeline::{forensics, stages::provenance::Credentials, trust_list::TrustListFacts};
 pub use touchstone_store::{
     AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Origin,
     SetRecord, Settlement, Turn,

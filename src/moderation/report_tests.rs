@@ -20,6 +20,7 @@ fn verdict(label: Label, ai_likelihood: f64) -> Verdict {
         image: ImageFacts { format: Format::Png, width: 4, height: 3, frames: 1, bytes: 2048, sha256: "00".repeat(32) },
         model: ModelName { name: "m".into(), version: "1".into() },
         profile: Profile::Generic,
+        rules: None,
         attribution: vec![Share { name: "flux1".into(), share: 0.9 }, Share { name: "other".into(), share: 0.1 }],
         kind: Vec::new(),
     }

@@ -13,10 +13,12 @@ use touchstone_core::{
     refusal::Refusal,
 };
 use touchstone_net::fetch::Fetcher;
+use touchstone_pipeline::Lab;
 use touchstone_store::{Presented, Store, Turn};
 
 use crate::{
     bench::{Bench, Seats},
+    lab,
     places::Places,
     settings::{Settings, V1},
     trouble::{RETRY_AFTER, Trouble},
@@ -28,6 +30,7 @@ use crate::{
 pub struct Road {
     inner: Arc<Inner>,
     words: Option<Words>,
+    lab: Option<lab::Places>,
     seats: Option<Seats>,
 }
 
@@ -52,6 +55,7 @@ impl Road {
         Self {
             inner: Arc::new(Inner { store, blobs, signer, fetcher, places, settings, archives: Places::new(ARCHIVES.0, ARCHIVES.1) }),
             words: None,
+            lab: None,
             seats: None,
         }
     }
@@ -66,6 +70,12 @@ impl Road {
     #[must_use]
     pub fn with_words(self, words: Option<Words>) -> Self {
         Self { words, ..self }
+    }
+
+    /// The same road, with a lab that looks at pictures without judging them.
+    #[must_use]
+    pub fn with_lab(self, lab: Lab) -> Self {
+        Self { lab: Some(lab::Places::new(lab)), ..self }
     }
 
     /// Ends what jobs left under way beside themselves. Called once no job runs any more.
@@ -85,6 +95,10 @@ impl Road {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.inner.signer
+    }
+
+    pub(crate) const fn lab(&self) -> Option<&lab::Places> {
+        self.lab.as_ref()
     }
 
     pub(crate) fn seats(&self) -> Option<&Seats> {

@@ -65,13 +65,18 @@ pub fn screenshot(rgb: &RgbImage) -> RgbImage {
 /// # Errors
 /// When the picture is too large for one.
 pub fn jpeg(rgb: &RgbImage, quality: u8) -> Result<Vec<u8>, Undelivered> {
+    jpeg_as(rgb, quality, SamplingFactor::F_2_2)
+}
+
+/// The same with chroma sampled as wanted.
+pub(crate) fn jpeg_as(rgb: &RgbImage, quality: u8, sampling: SamplingFactor) -> Result<Vec<u8>, Undelivered> {
     let (width, height) = rgb.dimensions();
     let (Ok(across), Ok(down)) = (u16::try_from(width), u16::try_from(height)) else {
         return Err(Undelivered::TooLarge(width, height));
     };
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, quality);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    encoder.set_sampling_factor(sampling);
     encoder.encode(rgb.as_raw(), across, down, ColorType::Rgb)?;
     Ok(bytes)
 }

@@ -3,7 +3,7 @@
 //! Nothing of the source file ever travels along: an encoder here writes pixels and no record of any kind.
 
 use image::{
-    ExtendedColorType, ImageEncoder, RgbImage, RgbaImage,
+    ExtendedColorType, GrayImage, ImageEncoder, RgbImage, RgbaImage,
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
 };
 
@@ -44,6 +44,15 @@ pub fn png(pixels: &RgbaImage) -> Result<Image, DrawError> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes).write_image(pixels, pixels.width(), pixels.height(), ExtendedColorType::Rgba8)?;
     Ok(Image { bytes, content_type: "image/png", extension: "png" })
+}
+
+/// Encodes a grey PNG; it has pixels.
+pub(crate) fn grey(pixels: &GrayImage) -> Image {
+    let mut bytes = Vec::new();
+    let encoder = PngEncoder::new(&mut bytes);
+    let encoded = encoder.write_image(pixels, pixels.width(), pixels.height(), ExtendedColorType::L8);
+    encoded.expect("a PNG of some pixels can be written to memory");
+    Image { bytes, content_type: "image/png", extension: "png" }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::{
 const LIMITS: Limits = Limits { max_side: 2048, max_pixels: 1 << 20, max_memory: 64 << 20, max_frames: 100 };
 
 static HERE: LazyLock<Here> = LazyLock::new(Here::default);
+static PROVENANCE: LazyLock<Provenance> = LazyLock::new(|| Provenance::new(None));
 
 /// Any file but a drawing or a document.
 pub fn decode(bytes: &[u8]) {
@@ -46,5 +47,5 @@ pub fn metadata(bytes: &[u8]) {
     let facts = ImageFacts { format, width: 1, height: 1, frames: 1, bytes: bytes.len() as u64, sha256: String::new() };
     let picture = Picture { bytes: Bytes::copy_from_slice(bytes), facts, rgb: RgbImage::new(1, 1) };
     drop(Metadata.look(&picture));
-    drop(Provenance.look(&picture));
+    drop(PROVENANCE.look(&picture));
 }

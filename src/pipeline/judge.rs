@@ -9,16 +9,17 @@ use bytes::Bytes;
 use touchstone_core::{
     finding::{Finding, Signal, Stage},
     submission::Profile,
-    verdict::{Label, Verdict},
+    verdict::{Label, Rules, Verdict},
 };
 
 pub use crate::open::OpenError;
 use crate::{
     Settings,
     classifier::{self, Classifier, Seen},
-    decoder::{Children, Undecoded},
+    decoder::Undecoded,
     fuse::{self, Fused},
     infer::{self, InferError, Workers},
+    lab::Lab,
     model::{ModelCard, Thresholds},
     patches::PatchGrid,
     picture::{Picture, Unreadable},
@@ -26,7 +27,7 @@ use crate::{
     region::Region,
     settings::Limits,
     stage::Look,
-    stages::{metadata::Metadata, provenance::Provenance, quality::Quality, watermark::Watermark},
+    stages::{metadata::Metadata, quality::Quality, watermark::Watermark},
 };
 
 /// Everything needed to judge. Cheap to clone; clones share the model and its threads.
@@ -36,8 +37,7 @@ pub struct Pipeline {
 }
 
 struct Inner {
-    limits: Limits,
-    children: Children,
+    lab: Lab,
     threads: usize,
     classifier: Classifier,
     /// In the order in which they look. Those before the watermark speak at step 1.
@@ -126,17 +126,18 @@ impl Pipeline {
     ) -> Result<Self, OpenError> {
         let card = ModelCard::read(&settings.model)?;
         let workers = start(settings, &card)?;
-        Ok(Self::new(settings, workers.threads(), Classifier::new(card, Arc::new(workers))))
+        Self::new(settings, workers.threads(), Classifier::new(card, Arc::new(workers)))
     }
 
     /// A pipeline around a classifier that runs `threads` pictures side by side, wherever it runs.
-    #[must_use]
-    pub fn new(settings: &Settings, threads: usize, classifier: Classifier) -> Self {
-        let stages: Vec<Box<dyn Look>> = vec![Box::new(Metadata), Box::new(Provenance), Box::new(Watermark), Box::new(Quality)];
-        let (limits, bypass_watermark) = (settings.limits, settings.bypass_watermark);
-        // As many as there are pictures in work, and one, so that a slow file does not keep the model waiting.
-        let children = Children::new(&settings.decoder, settings.inference.sessions() + 1);
-        Self { inner: Arc::new(Inner { limits, children, threads, classifier, stages, bypass_watermark }) }
+    ///
+    /// # Errors
+    /// When the installed trust list cannot be used.
+    pub fn new(settings: &Settings, threads: usize, classifier: Classifier) -> Result<Self, OpenError> {
+        let lab = Lab::open(settings)?;
+        let provenance = Box::new(lab.provenance().clone());
+        let stages: Vec<Box<dyn Look>> = vec![Box::new(Metadata), provenance, Box::new(Watermark), Box::new(Quality)];
+        Ok(Self { inner: Arc::new(Inner { lab, threads, classifier, stages, bypass_watermark: settings.bypass_watermark }) })
     }
 
     /// Decodes a file and judges it.
@@ -152,7 +153,7 @@ impl Pipeline {
     /// # Errors
     /// When the file cannot be read, and when the child cannot be run.
     pub fn decode(&self, bytes: Bytes) -> Result<Picture, Undecoded> {
-        Picture::decode_with(bytes, &self.inner.limits, &self.inner.children)
+        self.inner.lab.decode(bytes)
     }
 
     /// Judges a picture that is decoded already.
@@ -195,7 +196,7 @@ impl Pipeline {
     /// What decoding may cost.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.inner.limits
+        self.inner.lab.limits()
     }
 
     /// The stages before the classifier, in order. For measuring; [`Pipeline::judge`] runs them as the rules say.
@@ -252,7 +253,7 @@ impl Pipeline {
         if !(low..=high).contains(&p) {
             return Ok(None);
         }
-        probe::unstable(&self.inner.classifier, picture, p, ai, &self.inner.limits).map_err(|error| match error {
+        probe::unstable(&self.inner.classifier, picture, p, ai, self.inner.lab.limits()).map_err(|error| match error {
             InferError::Busy => Unjudged::Busy,
             InferError::Failed(reason) => Unjudged::Classifier(reason),
         })
@@ -265,7 +266,14 @@ impl Pipeline {
         let attribution = seen.filter(|_| generated).map(|seen| seen.attribution.clone()).unwrap_or_default();
         let kind = seen.map(|seen| seen.kind.clone()).unwrap_or_default();
         let (image, model) = (picture.facts.clone(), self.card().name.clone());
-        Verdict { label, ai_likelihood, confidence, unsure, decided_by, findings, image, model, profile, attribution, kind }
+        let rules = Some(self.rules(profile));
+        Verdict { label, ai_likelihood, confidence, unsure, decided_by, findings, image, model, profile, rules, attribution, kind }
+    }
+
+    fn rules(&self, profile: Profile) -> Rules {
+        let Thresholds { ai, unsure_low, unsure_high, .. } = *self.card().thresholds_of(profile);
+        let trust_list = self.inner.lab.trust_list().map(|list| list.sha256.clone());
+        Rules { weights: self.card().sha256(), pipeline: env!("CARGO_PKG_VERSION").to_owned(), ai, unsure_low, unsure_high, trust_list }
     }
 
     /// The patches, if they are wanted; the model looks for the map alone where it had not looked yet (row T7).

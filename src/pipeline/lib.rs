@@ -12,12 +12,14 @@ mod corpus;
 pub mod decoder;
 pub mod delivery;
 pub mod encoded;
+pub mod forensics;
 pub mod fuse;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod heatmap;
 pub mod infer;
 pub mod judge;
+pub mod lab;
 pub mod model;
 pub mod open;
 pub mod patches;
@@ -27,12 +29,15 @@ pub mod probe;
 pub mod region;
 mod resize;
 pub mod settings;
+mod spectrum;
 pub mod stage;
 pub mod stages;
 pub mod statistics;
 #[cfg(test)]
 mod testing;
+pub mod trust_list;
 pub mod views;
 
 pub use judge::{Ask, Heatmap, Judged, OpenError, Pipeline, Unjudged};
+pub use lab::Lab;
 pub use settings::Settings;

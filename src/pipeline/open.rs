@@ -90,6 +90,9 @@ pub enum OpenError {
         /// What it said.
         reason: String,
     },
+    /// A trust list is installed, and it is broken.
+    #[error(transparent)]
+    TrustList(#[from] crate::trust_list::Unusable),
     /// The system gave no threads.
     #[error("cannot start an inference thread. Lower pipeline.inference.threads, or raise the limit on processes")]
     Threads(#[source] std::io::Error),

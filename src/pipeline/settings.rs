@@ -19,6 +19,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The child process that decodes the formats with young or unbounded decoders.
     pub decoder: Decoder,
+    /// Whose Content Credentials are trusted.
+    pub provenance: Provenance,
     /// How much inference runs at once.
     pub inference: Inference,
 }
@@ -47,6 +49,14 @@ pub struct Decoder {
     pub memory: u64,
     /// The program to start; empty: the one that runs.
     pub program: PathBuf,
+}
+
+/// `[pipeline.provenance]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// The trust list; empty: `trust-list.pem` in `data_dir`. Without such a file nobody is trusted.
+    pub trust_list: PathBuf,
 }
 
 impl Default for Decoder {

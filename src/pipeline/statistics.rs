@@ -11,6 +11,7 @@ use crate::{picture::Picture, stages::quality::jpeg_tables};
 mod lattice;
 mod tile;
 
+pub(crate) use self::lattice::power;
 use self::{
     lattice::Lattice,
     tile::{Tile, dot},

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use image::{Rgb, RgbImage};
 
-use crate::settings::{Decoder, Inference, Limits, Settings};
+use crate::settings::{Decoder, Inference, Limits, Provenance, Settings};
+
+#[path = "../../tests/it/support/authority.rs"]
+pub(crate) mod authority;
 
 /// A folder of the workspace.
 pub(crate) fn workspace(folder: &str) -> PathBuf {
@@ -20,6 +23,7 @@ pub(crate) fn settings() -> Settings {
         bypass_watermark: false,
         limits: Limits { max_side: 32768, max_pixels: 100_000_000, max_memory: 1 << 29, max_frames: 2000 },
         decoder: Decoder::default(),
+        provenance: Provenance::default(),
         inference: Inference::embedded(2, 4),
     }
 }

@@ -57,7 +57,7 @@ pub use organizations::NewOrganization;
 pub use projects::Project;
 pub use rate_limit::Turn;
 pub use reports::{Doubt, Report};
-pub use secrets::{LINK_KEYS, OLD_KEYS_LIVE, Secret};
+pub use secrets::{LINK_KEYS, OLD_KEYS_LIVE, RECEIPT_KEYS, Secret};
 pub use sets::{NewPart, NewSet, Origin, SetRecord};
 pub use settings::Settings;
 pub use settle::{Drawn, Finished};

@@ -18,6 +18,9 @@ use crate::{
 /// The purpose under which the keys of signed links are kept.
 pub const LINK_KEYS: &str = "links";
 
+/// The purpose under which the keys of receipts are kept.
+pub const RECEIPT_KEYS: &str = "receipts";
+
 /// How long links that an older key signed keep working after a rotation: as long as the longest upload URL lives.
 pub const OLD_KEYS_LIVE: Duration = Duration::from_secs(24 * 3600);
 
@@ -51,19 +54,21 @@ impl Store {
         Ok(made)
     }
 
-    /// Makes a new key that signs from now on. The older ones verify for `keep_old_for`. Answers as [`Store::secrets`].
+    /// Makes a new key that signs from now on. The older ones verify for `keep_old_for`, or for good. Answers as [`Store::secrets`].
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn rotate_secret(&self, purpose: &str, keep_old_for: Duration) -> Result<Vec<Secret>, StoreError> {
+    pub async fn rotate_secret(&self, purpose: &str, keep_old_for: Option<Duration>) -> Result<Vec<Secret>, StoreError> {
         let newest = self.secrets(purpose).await?.first().map_or(0, |secret| secret.ordinal);
         let write = self.write().await?;
         insert(&write, purpose, newest + 1).await?;
-        Entity::update_many()
-            .col_expr(Column::RetiresAt, Expr::value((Timestamp::now() + keep_old_for).0))
-            .filter(Column::Purpose.eq(purpose).and(Column::Ordinal.lte(newest)).and(Column::RetiresAt.is_null()))
-            .exec(&*write)
-            .await?;
+        if let Some(keep_old_for) = keep_old_for {
+            Entity::update_many()
+                .col_expr(Column::RetiresAt, Expr::value((Timestamp::now() + keep_old_for).0))
+                .filter(Column::Purpose.eq(purpose).and(Column::Ordinal.lte(newest)).and(Column::RetiresAt.is_null()))
+                .exec(&*write)
+                .await?;
+        }
         let rotated = living(&*write, purpose).await?;
         write.commit().await?;
         Ok(rotated)

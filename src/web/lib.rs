@@ -11,6 +11,7 @@ mod api {
 }
 mod console {
     //! Pages for people.
+    pub(crate) mod model;
     pub(crate) mod try_it;
 }
 mod body;
@@ -31,6 +32,7 @@ mod settings;
 mod site;
 mod waiting;
 
+pub use console::model::{Card, CardFacts};
 pub use openapi::openapi_json;
 pub use server::{BindError, Bound, bind};
 pub use settings::{Settings, TryIt};

@@ -58,6 +58,11 @@ use crate::{
         v1::detect::detection,
         v1::usage::usage,
         v1::health::health,
+        v1::model::model,
+        v1::receipts::receipt,
+        v1::receipts::keys,
+        v1::forensics::forensics,
+        v1::c2pa::verify,
     ),
     components(schemas(ErrorBody, InvalidBody, Problem, V1Error, V1ErrorBody)),
     modifiers(&Bearer),
@@ -192,6 +197,10 @@ group!(
     V1Judging:
         ("402", V1ErrorBody, "The credits do not cover it"),
         ("422", V1ErrorBody, "The URL did not return a valid image"),
+);
+group!(
+    /// The operation fetches.
+    V1Fetched: ("422", V1ErrorBody, "The URL did not return a valid image")
 );
 group!(
     /// The operation is about something that may not be there.

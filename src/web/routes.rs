@@ -13,7 +13,7 @@ use crate::{
         truthscan::{assets, bulk, credits, detect, detect_url, health, help, presign, query, upload},
         v1,
     },
-    console::try_it,
+    console::{model, try_it},
     docs,
     errors::Failure,
 };
@@ -23,6 +23,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
     config
         .service(at("/", "GET, HEAD").route(get(try_it::page)))
         .service(at("/try", "POST").route(web::post().to(try_it::submit)))
+        .service(at("/model", "GET, HEAD").route(get(model::page)).wrap(Compress::default()))
         .service(at("/get-presigned-url", "GET, HEAD").route(get(presign::presign)))
         .service(at("/blobs/uploads/{name}", "PUT").route(web::put().to(upload::put)))
         // n8n turns `host/blobs/uploads/…` into `blobs.host/uploads/…` (real-clients.md 2.6, trap 2).
@@ -53,6 +54,11 @@ pub(crate) fn table(config: &mut ServiceConfig) {
 /// The part of the table under `/v1`: there everything, also what goes wrong, is told in that dialect.
 fn v1_table(config: &mut ServiceConfig) {
     config
+        .service(at("/v1/model", "GET, HEAD").route(get(v1::model::model)))
+        .service(at("/v1/receipts/keys", "GET, HEAD").route(get(v1::receipts::keys)))
+        .service(at("/v1/detections/{id}/receipt", "GET, HEAD").route(get(v1::receipts::receipt)))
+        .service(at("/v1/forensics", "POST").route(web::post().to(v1::forensics::forensics)))
+        .service(at("/v1/c2pa/verify", "POST").route(web::post().to(v1::c2pa::verify)))
         .service(at("/v1/detect", "POST").route(web::post().to(v1::detect::detect)))
         .service(at("/v1/detect/batch", "POST").route(web::post().to(v1::batch::batch)))
         .service(at("/v1/detect/async", "POST").route(web::post().to(v1::batch::in_background)))

@@ -14,6 +14,7 @@ use touchstone_moderation::Road;
 use url::{Host, Url};
 
 use crate::{
+    console::model::Card,
     edge::edge,
     metrics,
     proxies::NoNetwork,
@@ -45,8 +46,8 @@ pub struct Bound {
     site: Data<Site>,
 }
 
-/// Builds the server on a listener that is bound already. `model` is what judges here, if anything does, for the
-/// pages. Must be called on the runtime that is to run the road.
+/// Builds the server on a listener that is bound already. `model` is what judges here, if anything does, and
+/// `card` is what is told of it. Must be called on the runtime that is to run the road.
 ///
 /// # Errors
 /// When a setting makes no sense or the listener cannot be used.
@@ -56,10 +57,11 @@ pub fn bind(
     road: Road,
     billing: Billing,
     model: Option<ModelFacts>,
+    card: Option<Card>,
 ) -> Result<Bound, BindError> {
     let public = is_public(listener.local_addr()?.ip(), road.public_url());
     let recorder = if settings.metrics { metrics::install() } else { None };
-    let site = Data::new(Site::new(road, billing, settings, public, model, recorder)?);
+    let site = Data::new(Site::new(road, billing, settings, public, (model, card), recorder)?);
     let shared = site.clone();
     let workers = match settings.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),

@@ -29,6 +29,7 @@ use tracing::Instrument;
 use utoipa::ToSchema;
 
 use crate::{
+    console::model::Card,
     errors::Failure,
     extract::client,
     limit::{self, Limits, Passed, asker},
@@ -70,6 +71,8 @@ pub(crate) struct Site {
     pub(crate) proxies: Proxies,
     /// The model that judges here; `None` on a node that judges nothing itself.
     pub(crate) model: Option<ModelFacts>,
+    /// The card of the model that judges, here or elsewhere.
+    pub(crate) card: Option<Card>,
     /// When this node began to serve.
     pub(crate) started: Instant,
     /// The public can reach this listener.
@@ -93,7 +96,7 @@ impl Site {
         billing: Billing,
         settings: &Settings,
         public: bool,
-        model: Option<ModelFacts>,
+        (model, card): (Option<ModelFacts>, Option<Card>),
         metrics: Option<PrometheusHandle>,
     ) -> Result<Self, NoNetwork> {
         Ok(Self {
@@ -103,6 +106,7 @@ impl Site {
             started: Instant::now(),
             proxies: Proxies::parse(&settings.trusted_proxies)?,
             model,
+            card,
             public,
             uploads: Arc::new(Semaphore::new(settings.concurrent_uploads)),
             memory: Arc::new(Semaphore::new(road.v1().max_memory as usize)),

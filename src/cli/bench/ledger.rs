@@ -253,6 +253,7 @@ fn verdict() -> Verdict {
         image: ImageFacts { format: Format::Png, width: 4, height: 3, frames: 1, bytes: 2048, sha256: "00".repeat(32) },
         model: ModelName { name: "bench".into(), version: "1".into() },
         profile: Profile::Generic,
+        rules: None,
         attribution: Vec::new(),
         kind: Vec::new(),
     }

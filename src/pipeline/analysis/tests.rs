@@ -103,6 +103,7 @@ fn verdict(findings: Vec<Finding>) -> Option<Verdict> {
         image: ImageFacts { format: Format::Jpeg, width: 640, height: 480, frames, bytes: 5000, sha256: "00".into() },
         model: ModelName { name: "m".into(), version: "1".into() },
         profile: Profile::Generic,
+        rules: None,
         label,
         ai_likelihood,
         confidence,

@@ -4,6 +4,8 @@
 pub(crate) mod marker {
     /// Start of a baseline frame; `SOF0..=SOF15` but for DHT, JPG and DAC all have this layout.
     pub(crate) const SOF0: u8 = 0xC0;
+    /// Start of a progressive frame.
+    pub(crate) const SOF2: u8 = 0xC2;
     /// Huffman tables.
     pub(crate) const DHT: u8 = 0xC4;
     /// Reserved.
@@ -16,6 +18,8 @@ pub(crate) mod marker {
     pub(crate) const EOI: u8 = 0xD9;
     /// Start of scan: entropy-coded data follow.
     pub(crate) const SOS: u8 = 0xDA;
+    /// Quantisation tables.
+    pub(crate) const DQT: u8 = 0xDB;
     /// Application segment 1: Exif and XMP.
     pub(crate) const APP1: u8 = 0xE1;
     /// Application segment 11: JUMBF, which holds C2PA.

@@ -75,6 +75,7 @@ mod tests {
             bypass_watermark: false,
             limits: Limits { max_side: 1, max_pixels: 1, max_memory: 1, max_frames: 1 },
             decoder: crate::settings::Decoder::default(),
+            provenance: crate::settings::Provenance::default(),
             inference: Inference::embedded(1, 1),
         }
     }

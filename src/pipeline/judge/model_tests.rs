@@ -62,7 +62,7 @@ fn pretending(contrast: f32, later: Option<InferError>, change: impl FnOnce(&mut
     change(&mut card);
     let calls = Arc::new(AtomicUsize::new(0));
     let pretender = Pretender { contrast, calls: calls.clone(), later };
-    (Pipeline::new(&settings(), 1, Classifier::new(card, Arc::new(pretender))), calls)
+    (Pipeline::new(&settings(), 1, Classifier::new(card, Arc::new(pretender))).unwrap(), calls)
 }
 
 /// X2's probes run between .3 and .7; the pretender's P is .62 or .38.

@@ -28,7 +28,7 @@ impl Infer for Broken {
 
 fn broken(error: InferError) -> Pipeline {
     let card = ModelCard::read(&settings().model).expect("the tiny card");
-    Pipeline::new(&settings(), 1, Classifier::new(card, Arc::new(Broken(error))))
+    Pipeline::new(&settings(), 1, Classifier::new(card, Arc::new(Broken(error)))).unwrap()
 }
 
 /// A PNG that says it was made by Stable Diffusion.

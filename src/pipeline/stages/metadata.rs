@@ -24,8 +24,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use touchstone_core::finding::{Finding, Signal, Stage};
 
-use self::fields::Field;
 pub(crate) use self::{
+    fields::{Field, Place},
     generator::known as known_generator,
     source_type::{Claim, claim_of},
 };
@@ -41,15 +41,19 @@ impl Look for Metadata {
     }
 
     fn look(&self, picture: &Picture) -> Finding {
-        // The parsers are other people's and the bytes are hostile: a panic is theirs to have and ours to contain.
-        let read = catch_unwind(AssertUnwindSafe(|| fields::gather(&picture.bytes, picture.facts.format)));
-        let Ok(fields) = read else {
+        let Some(fields) = records(picture) else {
             return Finding::could_not_look(Stage::Metadata, "the file's records are malformed");
         };
         let mut finding = Finding::looked(Stage::Metadata);
         finding.signals = signals(&fields);
         finding
     }
+}
+
+/// A file's records as flat fields; `None` when they are malformed beyond reading.
+pub(crate) fn records(picture: &Picture) -> Option<Vec<Field>> {
+    // The parsers are other people's and the bytes are hostile: a panic is theirs to have and ours to contain.
+    catch_unwind(AssertUnwindSafe(|| fields::gather(&picture.bytes, picture.facts.format))).ok()
 }
 
 /// Everything that the fields say, each thing once, generators first.

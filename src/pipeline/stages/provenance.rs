@@ -3,39 +3,51 @@
 //! Three answers are kept apart. The claim is what the maker wrote. Integrity says that the file is still the one it was written
 //! for: a broken manifest decides nothing. Trust says who signed: anybody can make a certificate, so a claim whose signer is on no
 //! installed list is unsigned for all that matters. A manifest that claims no generation, a camera's for instance, proves nothing.
-//! Nothing is fetched and no clock is asked: a certificate's expiry concerns trust alone.
+//! Nothing is fetched. A certificate's expiry concerns trust alone.
 
 mod claims;
 mod find;
+mod report;
 
 #[cfg(test)]
 mod corpus_test;
+#[cfg(test)]
+mod trust_test;
 
 use std::{
     io::Cursor,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, LazyLock},
+    sync::Arc,
 };
 
 use c2pa::{Context, Reader, ValidationState, settings::Settings};
 use touchstone_core::finding::{Edit, Finding, Signal, Stage};
 
+pub use self::report::{Action, Credentials, Integrity, Outcome, Part, Signer, Trust, ValidationCode};
 use super::metadata::Claim;
-use crate::{picture::Picture, stage::Look};
+use crate::{
+    picture::{Picture, one_line},
+    stage::Look,
+    trust_list::{TrustList, TrustListFacts},
+};
 
-/// The stage that reads Content Credentials.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Provenance;
+/// The stage that reads Content Credentials. Cheap to clone.
+#[derive(Clone)]
+pub struct Provenance {
+    /// Given to every reader, so that neither the library's thread-local settings nor the environment have a say.
+    context: Arc<Context>,
+    trust_list: Option<TrustListFacts>,
+}
 
-/// Given to every reader, so that neither the library's thread-local settings nor the environment have a say.
-static CONTEXT: LazyLock<Arc<Context>> = LazyLock::new(|| {
-    let settings = || {
-        let settings = Settings::default().with_value("verify.verify_trust", true)?;
-        let settings = settings.with_value("verify.ocsp_fetch", false)?.with_value("verify.remote_manifest_fetch", false)?;
-        Context::new().with_settings(settings.with_value("core.decode_identity_assertions", false)?)
-    };
-    settings().expect("these keys and values are in the pinned version's own settings").into_shared()
-});
+fn context(list: Option<&TrustList>) -> c2pa::Result<Context> {
+    let settings = Settings::default().with_value("verify.verify_trust", true)?;
+    let settings = settings.with_value("verify.ocsp_fetch", false)?.with_value("verify.remote_manifest_fetch", false)?;
+    let settings = settings.with_value("core.decode_identity_assertions", false)?;
+    Context::new().with_settings(match list {
+        Some(list) => settings.with_value("trust.trust_anchors", list.pem())?,
+        None => settings,
+    })
+}
 
 /// What stands in the way of integrity or trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +58,55 @@ enum Standing {
     Intact,
     /// Intact, and signed by somebody on an installed trust list.
     Trusted,
+}
+
+impl Provenance {
+    /// The stage, trusting the signers that this list vouches for; nobody without one.
+    #[must_use]
+    pub fn new(list: Option<&TrustList>) -> Self {
+        let context = context(list).expect("these keys are in the pinned version's own settings, and the list's certificates were read");
+        Self { context: context.into_shared(), trust_list: list.map(|list| list.facts.clone()) }
+    }
+
+    /// The installed list.
+    #[must_use]
+    pub const fn trust_list(&self) -> Option<&TrustListFacts> {
+        self.trust_list.as_ref()
+    }
+
+    /// Everything that can be verified of a picture's Content Credentials.
+    #[must_use]
+    pub fn verify(&self, picture: &Picture) -> Credentials {
+        let list = self.trust_list.clone();
+        if !find::has_manifest(&picture.bytes, picture.facts.format) {
+            return Credentials::none(list);
+        }
+        // As when looking: a panic on hostile bytes is the parser's to have and ours to contain.
+        match catch_unwind(AssertUnwindSafe(|| self.read(picture))) {
+            Ok(Ok(reader)) => Credentials::of(&reader, standing(&reader) != Standing::Broken, list),
+            Ok(Err(error)) => Credentials::unreadable(list, Some(one_line(&error))),
+            Err(_) => Credentials::unreadable(list, None),
+        }
+    }
+
+    fn read(&self, picture: &Picture) -> c2pa::Result<Reader> {
+        let stream = Cursor::new(picture.bytes.clone());
+        Reader::from_shared_context(&self.context).with_stream(picture.facts.format.content_type(), stream)
+    }
+
+    fn signal(&self, picture: &Picture) -> Signal {
+        self.read(picture).map_or_else(
+            |error| {
+                tracing::debug!(%error, "Content Credentials that cannot be read");
+                Signal::new(
+                    Stage::Provenance,
+                    "c2pa_invalid",
+                    "The file's Content Credentials cannot be read, so what they claim is not used.",
+                )
+            },
+            |reader| signal(&reader),
+        )
+    }
 }
 
 impl Look for Provenance {
@@ -59,23 +120,12 @@ impl Look for Provenance {
             return finding;
         }
         // The parser is other people's and the bytes are hostile: a panic is its to have and ours to contain.
-        let signal = catch_unwind(AssertUnwindSafe(|| read(picture)));
+        let signal = catch_unwind(AssertUnwindSafe(|| self.signal(picture)));
         let Ok(signal) = signal else {
             return Finding::could_not_look(Stage::Provenance, "the file's Content Credentials are malformed");
         };
         finding.signals.push(signal);
         finding
-    }
-}
-
-fn read(picture: &Picture) -> Signal {
-    let stream = Cursor::new(picture.bytes.clone());
-    match Reader::from_shared_context(&CONTEXT).with_stream(picture.facts.format.content_type(), stream) {
-        Ok(reader) => signal(&reader),
-        Err(error) => {
-            tracing::debug!(%error, "Content Credentials that cannot be read");
-            Signal::new(Stage::Provenance, "c2pa_invalid", "The file's Content Credentials cannot be read, so what they claim is not used.")
-        }
     }
 }
 

@@ -5,11 +5,10 @@
 
 #[cfg(test)]
 mod corpus_test;
-mod double_compression;
+pub(crate) mod double_compression;
 pub(crate) mod jpeg_tables;
 mod recapture;
 mod sharpness;
-mod spectrum;
 #[cfg(test)]
 mod tests;
 

@@ -57,7 +57,7 @@ fn mean_lines(tile: &Tile) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
 }
 
 /// Power of a line's discrete Fourier transform at one bin (Goertzel's recurrence).
-fn power(line: &[f64], bin: usize) -> f64 {
+pub(crate) fn power(line: &[f64], bin: usize) -> f64 {
     let twice = 2.0 * (std::f64::consts::TAU * bin as f64 / line.len() as f64).cos();
     let (a, b) = line.iter().fold((0.0, 0.0), |(a, b), value| (value + twice * a - b, a));
     (a * a + b * b - twice * a * b).max(0.0)

@@ -159,10 +159,10 @@ async fn a_shared_key_is_made_once_by_whoever_comes_first(f: Fixture) {
 
 async fn a_rotated_key_verifies_until_it_retires(f: Fixture) {
     let first = f.store.secrets("links").await.expect("secrets").remove(0);
-    let rotated = f.store.rotate_secret("links", MINUTE).await.expect("rotate");
+    let rotated = f.store.rotate_secret("links", Some(MINUTE)).await.expect("rotate");
     let ordinals: Vec<i32> = rotated.iter().map(|secret| secret.ordinal).collect();
     assert_eq!(ordinals, [first.ordinal + 1, first.ordinal]);
     assert!(rotated[0].retires_at.is_none() && rotated[1].retires_at.is_some());
-    let rotated = f.store.rotate_secret("links", Duration::ZERO).await.expect("rotate");
+    let rotated = f.store.rotate_secret("links", Some(Duration::ZERO)).await.expect("rotate");
     assert_eq!(rotated.len(), 2, "the second retired at once, the first keeps the minute that it was given");
 }

@@ -5,12 +5,16 @@
 
 pub(crate) mod batch;
 pub(crate) mod bearer;
+pub(crate) mod c2pa;
 pub(crate) mod detect;
 pub(crate) mod edge;
 pub(crate) mod errors;
+pub(crate) mod forensics;
 pub(crate) mod given;
 pub(crate) mod health;
 pub(crate) mod images;
 pub(crate) mod jobs;
+pub(crate) mod model;
+pub(crate) mod receipts;
 pub(crate) mod sample;
 pub(crate) mod usage;

@@ -9,17 +9,25 @@ use super::{
 };
 use crate::container::{self, Entry};
 
+/// How the stored pixels are turned: the one number whose value is read.
+const ORIENTATION: u16 = 0x0112;
+
 /// Tag numbers, whichever directory they turn up in: some generators put Exif tags into the first one.
-const NAMED: [(u16, &str); 13] = [
+const NAMED: [(u16, &str); 18] = [
     (0x000B, "ProcessingSoftware"),
     (0x010E, "ImageDescription"),
     (0x010F, "Make"),
     (0x0110, "Model"),
+    (ORIENTATION, "Orientation"),
     (0x0131, "Software"),
+    (0x0132, "DateTime"),
     (0x013B, "Artist"),
     (0x829A, "ExposureTime"),
     (0x829D, "FNumber"),
+    (0x8825, "GPSInfo"),
     (0x8827, "PhotographicSensitivity"),
+    (0x9003, "DateTimeOriginal"),
+    (0x9004, "DateTimeDigitized"),
     (0x927C, "MakerNote"),
     (0x9286, "UserComment"),
     (0x9C9B, "XPTitle"),
@@ -51,6 +59,8 @@ fn text(entry: &Entry<'_>, longest: usize) -> String {
         // Several texts are separated by zeros, and the last is ended by one.
         Entry::ASCII => data.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect(),
         Entry::UNDEFINED => comment(data),
+        // 1 to 8 in two bytes: in either order of them, one is 0.
+        _ if entry.tag == ORIENTATION => data.iter().max().map_or_else(String::new, u8::to_string),
         // Windows' fields are UTF-16 in bytes.
         Entry::BYTE => utf16(data, false),
         _ => "number".to_owned(),

@@ -7,7 +7,7 @@ use crate::container::{self, Chunk, Segment, heif::Heif, marker};
 
 /// Which kind of record a field comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Exif,
     Xmp,
     Iptc,
@@ -30,11 +30,11 @@ impl Place {
 
 /// One named value of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) place: Place,
+pub(crate) struct Field {
+    pub(crate) place: Place,
     /// The standard's name (XMP: without prefix), or the PNG keyword.
-    pub(super) name: String,
-    pub(super) value: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
 }
 
 impl Field {

@@ -32,15 +32,15 @@ type Histogram = [f64; BINS];
 
 /// What an earlier saving left.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Earlier {
+pub(crate) struct Earlier {
     /// 1–100, as [`jpeg_tables::estimate`] has it.
-    pub(super) quality: u8,
+    pub(crate) quality: u8,
     /// Nats a coefficient; never below [`CERTAIN`].
-    pub(super) evidence: f64,
+    pub(crate) evidence: f64,
 }
 
 /// The best supported earlier quality, if one is beyond doubt.
-pub(super) fn earlier(file: &[u8], rgb: &RgbImage) -> Option<Earlier> {
+pub(crate) fn earlier(file: &[u8], rgb: &RgbImage) -> Option<Earlier> {
     let table = jpeg_tables::luma_table(file)?;
     let histograms = histograms(rgb, &table);
     let qualities = LOWEST..=jpeg_tables::quality(&table).saturating_sub(BELOW);

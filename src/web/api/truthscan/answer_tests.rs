@@ -37,6 +37,7 @@ fn verdict(label: Label, decided_by: Stage, findings: Vec<Finding>) -> Verdict {
         image: ImageFacts { format: Format::Jpeg, width: 640, height: 480, frames: 1, bytes: 5000, sha256: "00".into() },
         model: ModelName { name: "touchstone-2".into(), version: "1.0".into() },
         profile: Profile::Sheerid,
+        rules: None,
         attribution: Vec::new(),
         kind: Vec::new(),
     }

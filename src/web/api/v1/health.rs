@@ -5,6 +5,7 @@ use actix_web::{
     web::{Data, Json},
 };
 use serde::Serialize;
+use touchstone_moderation::TrustListFacts;
 use utoipa::ToSchema;
 
 use super::{bearer, errors::V1Failure};
@@ -27,22 +28,17 @@ pub(crate) struct V1Health {
     version: &'static str,
     /// The model that judges; null on a node that judges nothing itself.
     model: Option<ModelFacts>,
+    /// Where people read how often that is right.
+    #[schema(example = "https://detect.example.org/model")]
+    model_card: String,
     /// Seconds since this node started.
     #[schema(example = 86400)]
     uptime_seconds: u64,
     /// The list of certificates that Content Credentials are trusted by; null when none is installed.
-    trust_list: Option<TrustList>,
+    trust_list: Option<TrustListFacts>,
     /// As in the header `X-Request-Id`.
     #[schema(example = "req_01KAKX1P2Q0Z8S4T9V7W6Y5X3R")]
     request_id: String,
-}
-
-/// The installed list of certificates.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct TrustList {
-    /// When it was installed.
-    #[schema(example = "2026-11-21")]
-    pub(crate) date: String,
 }
 
 /// Ask how the service is.
@@ -62,8 +58,9 @@ pub(crate) async fn health(site: Data<Site>, request: HttpRequest, id: RequestId
         status: "healthy",
         version: env!("CARGO_PKG_VERSION"),
         model: site.model.clone(),
+        model_card: format!("{}/model", site.pure_road().public_url()),
         uptime_seconds: site.started.elapsed().as_secs(),
-        trust_list: None,
+        trust_list: site.pure_road().trust_list().cloned(),
         request_id: id.0,
     }))
 }

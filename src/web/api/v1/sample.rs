@@ -12,6 +12,7 @@ use base64::{
 use bytes::Bytes;
 use touchstone_core::{refusal::Refusal, submission::Asked};
 use touchstone_moderation::Sent;
+use utoipa::ToSchema;
 
 use super::{errors::V1Failure, given::Given};
 use crate::{
@@ -30,6 +31,17 @@ const BESIDES: u64 = 64 * 1024;
 
 /// What both sides of a multipart boundary and the names between them may take; forms with more are no forms of ours.
 const MOST_TEXT: usize = 16 * 1024;
+
+/// The image. Exactly one of both; or a form with the file in `image`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document's; `given` reads the fields")]
+pub(crate) struct V1Image {
+    /// The public http(s) URL of an image.
+    #[schema(example = "https://example.com/photo.jpg")]
+    image_url: Option<String>,
+    /// The image's bytes in base64; a `data:` prefix is tolerated.
+    image_base64: Option<String>,
+}
 
 /// An image, and what is asked about it.
 pub(crate) struct Sample {

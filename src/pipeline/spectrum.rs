@@ -1,15 +1,19 @@
-//! The power spectrum of a picture's tiles: a small radix-2 Fourier transform, since nothing else here needs one.
+//! The power spectrum of a picture's tiles, and what stands out of it: a small radix-2 Fourier transform, since nothing else here needs one.
 
 use std::f32::consts::TAU;
 
+use image::RgbImage;
+
+use crate::statistics::evenly;
+
 /// Side of a tile in pixels and of the spectrum in bins; a power of two.
-pub(super) const TILE: usize = 256;
+pub(crate) const TILE: usize = 256;
 
 /// Rows of a spectrum that are worked out, frequencies down from 0 to ½: the input is real, so the others mirror them.
 const ROWS: usize = TILE / 2 + 1;
 
 /// Transforms tiles; holds the twiddle factors, the window, and the room to work in, which is used again for every tile.
-pub(super) struct Spectrum {
+pub(crate) struct Spectrum {
     /// Cosine and negative sine.
     twiddles: Vec<(f32, f32)>,
     window: Vec<f32>,
@@ -20,7 +24,7 @@ pub(super) struct Spectrum {
 
 impl Spectrum {
     /// Prepares the tables.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let twiddles = (0..TILE / 2).map(|index| TAU * index as f32 / TILE as f32).map(|angle| (angle.cos(), -angle.sin())).collect();
         let window = (0..TILE).map(|index| 0.5 - 0.5 * (TAU * (index as f32 + 0.5) / TILE as f32).cos()).collect();
         let room = |rows| [vec![0.0; rows * TILE], vec![0.0; rows * TILE]];
@@ -28,7 +32,7 @@ impl Spectrum {
     }
 
     /// Power of a tile of `TILE`×`TILE` values; the mean is taken out and the edges are faded first.
-    pub(super) fn power(&mut self, tile: impl Iterator<Item = f32>) -> Power {
+    pub(crate) fn power(&mut self, tile: impl Iterator<Item = f32>) -> Power {
         let Self { twiddles, window, planes: [re, im], turned: [turned_re, turned_im] } = self;
         let mut places = re.iter_mut();
         tile.for_each(|value| places.next().into_iter().for_each(|place| *place = value));
@@ -48,19 +52,19 @@ impl Spectrum {
 
 /// Power at every frequency.
 #[derive(Debug, Clone)]
-pub(super) struct Power {
+pub(crate) struct Power {
     /// `TILE` columns of the upper `ROWS` rows.
     columns: Vec<f32>,
 }
 
 impl Power {
     /// None anywhere.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { columns: vec![0.0; TILE * ROWS] }
     }
 
     /// Adds another, brought to the same total first.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         let (mut total, mut once) = (0.0, 0.0);
         for column in other.columns.chunks_exact(ROWS) {
             total += column.iter().sum::<f32>();
@@ -71,11 +75,75 @@ impl Power {
     }
 
     /// Power at a frequency, in bins across and down; both may be negative and wrap.
-    pub(super) fn at(&self, x: i32, y: i32) -> f32 {
+    pub(crate) fn at(&self, x: i32, y: i32) -> f32 {
         // The conversion keeps the low bits, and the tile's side is a power of two.
         let (column, row) = (x as usize % TILE, y as usize % TILE);
         if row < ROWS { self.columns[column * ROWS + row] } else { self.columns[(TILE - column) % TILE * ROWS + TILE - row] }
     }
+}
+
+/// How far the surroundings of a peak reach, in bins, and the part of them that belongs to the peak: the window spreads it.
+const AROUND: usize = 6;
+const OWN: usize = 3;
+
+/// A frequency that stands out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Peak {
+    /// Bins across, of [`TILE`]; may be negative.
+    pub(crate) x: i32,
+    /// Bins down, from 0.
+    pub(crate) y: i32,
+    /// How many times stronger than its surroundings.
+    pub(crate) prominence: f32,
+}
+
+impl Power {
+    /// Every local maximum, no further than `reach` bins (at most half a tile) from the origin across and down, that `wanted` looks for.
+    pub(crate) fn peaks(&self, reach: usize, wanted: impl Fn(i32, i32) -> bool) -> Vec<Peak> {
+        let (middle, wide) = (reach + AROUND, 2 * (reach + AROUND) + 1);
+        // Unwrapped, frequency 0 in the middle of every line.
+        let line = |y: usize| (0..wide).map(move |x| self.at(x as i32 - middle as i32, y as i32 - AROUND as i32));
+        let plane: Vec<f32> = (0..=reach + 2 * AROUND).flat_map(line).collect();
+        let square = |x: usize, y: usize, reach: usize| {
+            let lines = plane[(y - reach) * wide..(y + reach + 1) * wide].chunks_exact(wide);
+            lines.flat_map(|line| &line[x - reach..=x + reach]).sum::<f32>()
+        };
+        let mut peaks = Vec::new();
+        for (x, y) in (0..=reach).flat_map(|y| (AROUND..wide - AROUND).map(move |x| (x, y + AROUND))) {
+            let (across, down) = (x as i32 - middle as i32, (y - AROUND) as i32);
+            if !wanted(across, down) {
+                continue;
+            }
+            let here = plane[y * wide + x];
+            if [y - 1, y, y + 1].iter().any(|y| plane[y * wide + x - 1..=y * wide + x + 1].iter().any(|near| *near > here)) {
+                continue;
+            }
+            let cells = |reach: usize| ((2 * reach + 1) * (2 * reach + 1)) as f32;
+            let surroundings = (square(x, y, AROUND) - square(x, y, OWN)) / (cells(AROUND) - cells(OWN));
+            peaks.push(Peak { x: across, y: down, prominence: here / surroundings.max(f32::MIN_POSITIVE) });
+        }
+        peaks
+    }
+}
+
+/// Mean power over at most so many tiles, spread evenly over the picture, each brought to the same total first. `None` when the picture is
+/// smaller than one tile.
+pub(crate) fn mean_power(rgb: &RgbImage, most: usize) -> Option<Power> {
+    let (columns, rows) = (rgb.width() as usize / TILE, rgb.height() as usize / TILE);
+    let mut spectrum = Spectrum::new();
+    let mut mean = Power::none();
+    let tiles = columns * rows;
+    for tile in evenly(tiles, most) {
+        mean.add(&spectrum.power(luma(rgb, tile % columns * TILE, tile / columns * TILE)));
+    }
+    (tiles > 0).then_some(mean)
+}
+
+fn luma(rgb: &RgbImage, left: usize, top: usize) -> impl Iterator<Item = f32> {
+    let stride = rgb.width() as usize * 3;
+    let lines = rgb.as_raw().chunks_exact(stride).skip(top).take(TILE);
+    let pixels = lines.flat_map(move |line| line[left * 3..(left + TILE) * 3].chunks_exact(3));
+    pixels.map(|pixel| 0.299 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2]))
 }
 
 /// A transform in place, decimation in time, of `TILE` groups of `width` values each: every group is one step of the transform, and its
