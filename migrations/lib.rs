@@ -16,6 +16,7 @@ mod m20261121_000008_accounts;
 mod m20261121_000009_ledger;
 mod m20261121_000010_usage;
 mod m20261121_000011_v1;
+mod m20261121_000014_retention;
 
 /// The list of all migrations.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000009_ledger::Migration),
             Box::new(m20261121_000010_usage::Migration),
             Box::new(m20261121_000011_v1::Migration),
+            Box::new(m20261121_000014_retention::Migration),
         ]
     }
 }

@@ -11,14 +11,17 @@ mod documents;
 mod draw;
 pub mod fetch_image;
 mod fetched;
+mod handed;
 mod ingest;
 pub mod judge;
+mod keeper;
 mod lab;
 pub mod names;
 mod originals;
 mod places;
 mod ranges;
 mod receipts;
+mod repeat;
 pub mod report;
 mod retention;
 mod road;
@@ -34,12 +37,14 @@ pub use batches::Batched;
 pub use bench::Bench;
 pub use detect::{Detected, Sent};
 pub use documents::AssetState;
+pub use handed::Unstored;
+pub use keeper::{Keeper, Swept};
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_pipeline::{forensics, stages::provenance::Credentials, trust_list::TrustListFacts};
 pub use touchstone_store::{
-    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, FailureCode, Origin,
-    SetRecord, Settlement, Turn,
+    AnalysisRecord, Asset, AssetRecord, AssetStatus, BatchRecord, DocumentKind, DocumentRecord, DocumentStatus, Erasure, FailureCode,
+    Forgotten, Found, Origin, SetRecord, Settlement, Turn,
 };
 pub use upload::{Presigned, UploadQuery};
 pub use usage::Usage;

@@ -137,6 +137,8 @@ impl Fixture {
             heatmap: AssetStatus::Pending,
             preview: AssetStatus::Pending,
             analysis: Analyzed::None,
+            content_key: None,
+            cached: None,
         };
         self.store.finish(lease, document, finished).await
     }
