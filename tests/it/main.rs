@@ -25,3 +25,4 @@ mod support;
 mod tidy;
 mod traps;
 mod usage;
+mod v1;

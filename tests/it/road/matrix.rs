@@ -37,10 +37,12 @@ enum Names {
     Link,
     /// An organisation in the path, which takes its own key.
     Organization,
+    /// What a Bearer key of its organisation opens: nothing else, a detection or a job in the path.
+    Bearer(&'static str),
     /// What only a secret of the operator's opens, and no key: everybody is told this.
     Secret(&'static str),
 }
-use Names::{Document, Key, Link, Nothing, Organization, Picture, Secret, Upload};
+use Names::{Bearer, Document, Key, Link, Nothing, Organization, Picture, Secret, Upload};
 
 const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/", Nothing),
@@ -67,6 +69,12 @@ const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/metrics", Nothing),
     ("GET", "/help", Nothing),
     ("GET", "/v1/health", Nothing),
+    ("POST", "/v1/detect", Bearer("")),
+    ("POST", "/v1/detect/batch", Bearer("")),
+    ("POST", "/v1/detect/async", Bearer("")),
+    ("GET", "/v1/detections/{id}", Bearer("detection")),
+    ("GET", "/v1/jobs/{id}", Bearer("job")),
+    ("GET", "/v1/usage", Bearer("")),
     ("GET", "/openapi.json", Nothing),
     ("GET", "/docs", Nothing),
     ("GET", "/docs/{file:.*}", Nothing),
@@ -100,6 +108,8 @@ struct Owner {
     barred: BTreeMap<&'static str, String>,
     /// An image, a batch, and the batch's one image.
     documents: [String; 3],
+    /// A batch of /v1.
+    job: String,
     /// The paths of its uploads.
     uploads: Vec<String>,
     /// Signed links, by the first part of their path.
@@ -128,6 +138,8 @@ impl Owner {
         })
         .await;
         let documents = [document, batch, member["id"].as_str().unwrap().to_owned()];
+        let image = json!({ "image_base64": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pictures::jpeg(4)) });
+        let job = client.v1_post("/v1/detect/batch", &json!({ "images": [image] })).await.ok()["job_id"].as_str().unwrap().to_owned();
         let links = [&seen["result_details"]["heatmap_url"], &seen["preview_url"]].map(|url| url.as_str().unwrap().to_owned());
         let put = client.presign("spare.jpg").await.url;
         Self {
@@ -135,6 +147,7 @@ impl Owner {
             secure,
             barred: barred(&app.store().await, client.organization.parse().unwrap()).await,
             documents,
+            job,
             uploads: vec![photo.path, zip.path],
             links: links.into_iter().chain([put]).collect(),
             client,
@@ -286,6 +299,7 @@ impl Names {
                 let place = filled(path, &owner.client.organization);
                 owner.ask(method, &place, Some(json!({})), key, via).await.refused(401, told);
             }
+            Bearer(what) => Self::check_bearer((method, path), owner, what, asker, key).await,
             Link => Self::check_link((method, path), owner, other, key).await,
         }
     }
@@ -302,6 +316,24 @@ impl Names {
         let opens = answer.text().contains("signature=");
         let shows = answer.text().contains("/heatmap/");
         assert_eq!(opens, shows && (!owner.secure || asker == "the owner"), "{}", answer.text());
+    }
+
+    // V7, V9
+    async fn check_bearer((method, path): (&str, &str), owner: &Owner, what: &str, asker: &str, key: Option<&str>) {
+        let place = filled(path, if what == "job" { &owner.job } else { &owner.documents[0] });
+        let mut request = owner.client.request(Method::from_bytes(method.as_bytes()).unwrap(), &place);
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        let answer = owner.client.send(if method == "POST" { request.json(&json!({})) } else { request }).await;
+        match asker {
+            "nobody" | "an unknown key" | "a revoked key" | "an expired key" => drop(answer.failed(401, "unauthorized")),
+            "a key of another scope" if path == "/v1/usage" => drop(answer.ok()),
+            "a key of another network" | "a key of another scope" => drop(answer.failed(403, "forbidden")),
+            "another organisation" if !what.is_empty() => drop(answer.failed(404, "not_found")),
+            _ if method == "POST" => drop(answer.failed(400, "invalid_request")),
+            _ => drop(answer.ok()),
+        }
     }
 
     async fn check_link((method, path): (&str, &str), owner: &Owner, other: &Owner, key: Option<&str>) {

@@ -23,6 +23,9 @@ impl Answer {
     }
 
     fn keeps_the_shape(&self) {
+        if !self.header("x-ratelimit-limit").is_empty() {
+            return self.keeps_v1s_shape();
+        }
         if self.status >= 400 {
             let body = self.json();
             assert!(
@@ -40,6 +43,34 @@ impl Answer {
         } else if let Ok(Value::Object(body)) = serde_json::from_slice(&self.bytes) {
             assert!(!body.contains_key("error"), "a success with an error: {body:?}");
         }
+    }
+
+    /// V8, V9, V14: the limit's headers, and the request's id in header and body.
+    fn keeps_v1s_shape(&self) {
+        for name in ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"] {
+            assert!(self.header(name).parse::<u64>().is_ok(), "{name}: {}", self.header(name));
+        }
+        let Ok(Value::Object(body)) = serde_json::from_slice(&self.bytes) else { return };
+        let (told, error) = match body.get("error").filter(|_| self.status >= 400) {
+            Some(error) => (&error["request_id"], Some(error)),
+            None => (&body["request_id"], None),
+        };
+        assert_eq!(told, self.header("x-request-id"), "{}", self.text());
+        assert_eq!(error.is_some(), self.status >= 400, "{}", self.text());
+        if let Some(error) = error {
+            let names: Vec<&String> = error.as_object().unwrap().keys().collect();
+            assert_eq!(names, ["code", "message", "param", "request_id"]);
+            assert!(error["message"].as_str().is_some_and(|message| message.len() > 5), "{error}");
+            assert_eq!(matches!(self.status, 429 | 503), self.headers.contains_key("retry-after"), "{error}");
+        }
+    }
+
+    /// Checks the status and code of a refusal of /v1, and returns what is told.
+    #[track_caller]
+    pub(crate) fn failed(&self, status: u16, code: &str) -> Value {
+        let error = self.json()["error"].clone();
+        assert_eq!((self.status, error["code"].as_str().unwrap_or_default()), (status, code), "{}", self.text());
+        error
     }
 
     /// The body as JSON.

@@ -93,6 +93,19 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// A request of /v1, with the key as a Bearer.
+    pub(crate) fn v1(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.request(method, path).bearer_auth(&self.key)
+    }
+
+    pub(crate) async fn v1_get(&self, path: &str) -> Answer {
+        self.send(self.v1(Method::GET, path)).await
+    }
+
+    pub(crate) async fn v1_post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.v1(Method::POST, path).json(body)).await
+    }
+
     /// Asks for an upload URL, with any query.
     pub(crate) async fn ask_presign(&self, query: &[(&str, &str)]) -> Answer {
         let mut url = url::Url::parse(&format!("{}/get-presigned-url", self.url)).unwrap();

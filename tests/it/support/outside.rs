@@ -196,6 +196,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, seen: Arc<Mutex
         ("tiny", _) => stream.write_all(&ok("image/jpeg", &pictures::jpeg(1)[..1000])).await?,
         ("gzip", _) => stream.write_all(&told("200", "Content-Encoding: gzip\r\n", &bomb())).await?,
         ("huge", _) => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 11000000\r\n\r\n\xFF\xD8\xFF").await?,
+        ("vast", _) => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 22000000\r\n\r\n\xFF\xD8\xFF").await?,
         ("short", _) => stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n\xFF\xD8\xFF").await?,
         ("lost", _) => stream.write_all(&told("302", "", b"")).await?,
         ("silent", _) => tokio::time::sleep(Duration::from_secs(600)).await,

@@ -15,7 +15,7 @@ const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// What a reader should know that no single operation says.
-const NOTES: [&str; 11] = [
+const NOTES: [&str; 12] = [
     "Three steps: GET /get-presigned-url with your key, PUT the file to presigned_url with the Content-Type of its extension, POST /detect with your key and a url that ends in file_path.",
     "Accepted are JPG, JPEG, JFIF, PNG, WebP, HEIC, HEIF, AVIF, BMP, TIFF, TIF, GIF, SVG and PDF. Of several frames or pages the first is judged, and a warning says so. An SVG is drawn; of a PDF the first picture on its first 20 pages is judged, or page 1 when there is none.",
     "Then POST /query with the id until status is done or failed; twice a second is fine.",
@@ -25,7 +25,8 @@ const NOTES: [&str; 11] = [
     "The heatmap is drawn after the verdict: poll on until heatmap_status is ready. analysis_results puts the verdict into words: poll on while analysis_results_status is analyzing; it ends as ready, or as skipped when its time is over.",
     "model is generic, or sheerid for documents and identity cards; an operator may run instances of either, named before a slash. Both answer with the profile that judged.",
     "Where an organisation's pictures are secure, POST /query gives links to them only with the owner's key; POST /heatmap/{id} and /preview/{id} always take that key.",
-    "A key may be confined to scopes (detect, query, assets, credits, usage) and to networks, and may expire: a 403 then tells its holder which it was.",
+    "A key may be confined to scopes (detect, query, assets, credits, usage, webhooks) and to networks, and may expire: a 403 then tells its holder which it was.",
+    "Under /v1 one call gives one verdict: POST /v1/detect with Authorization: Bearer and your key, and an image as image_url, as image_base64 or as a file in a form. Every refusal there is an object error with code, message, param and request_id.",
     "signals holds everything that the verdict rests on, and how much each weighed.",
 ];
 

@@ -1,0 +1,101 @@
+//! V14: no field ever leaves an answer of /v1. The list is [`FIELDS`]: adding a name is how the API grows, taking one away fails.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::with_image;
+use crate::support::{TestApp, eventually, pictures};
+
+/// Each answer's names, paths of objects joined by a dot, those of a list's entries by `[]`.
+const FIELDS: &[(&str, &str)] = &[
+    (
+        "POST /v1/detect",
+        "c2pa_manifest_present cached confidence forensics heatmap_url id label latency_ms metadata model model.name model.version \
+         model_attribution regions request_id signals signals[].code signals[].decisive signals[].score signals[].stage signals[].summary \
+         signals[].unsigned_claim signals[].weight test unsure verdict verdict_confidence warnings warnings[].label warnings[].type",
+    ),
+    (
+        "GET /v1/detections/{id}",
+        "c2pa_manifest_present cached confidence forensics heatmap_url id label latency_ms metadata model model.name model.version \
+         model_attribution regions request_id signals signals[].code signals[].decisive signals[].score signals[].stage signals[].summary \
+         signals[].unsigned_claim signals[].weight test unsure verdict verdict_confidence warnings warnings[].label warnings[].type",
+    ),
+    (
+        "POST /v1/detect/batch",
+        "job_id latency_ms request_id results results[].c2pa_manifest_present results[].cached results[].confidence results[].error \
+         results[].error.code results[].error.message results[].error.param results[].error.request_id results[].forensics \
+         results[].heatmap_url results[].id results[].index results[].label results[].metadata results[].model results[].model.name \
+         results[].model.version results[].model_attribution results[].regions results[].signals results[].signals[].code \
+         results[].signals[].decisive results[].signals[].score results[].signals[].stage results[].signals[].summary \
+         results[].signals[].unsigned_claim results[].signals[].weight results[].test results[].unsure results[].verdict \
+         results[].verdict_confidence results[].warnings results[].warnings[].label results[].warnings[].type",
+    ),
+    ("POST /v1/detect/async", "job_id request_id status total"),
+    (
+        "GET /v1/jobs/{id}",
+        "completed created_at failed finished_at id request_id results results[].c2pa_manifest_present results[].cached \
+         results[].confidence results[].error results[].error.code results[].error.message results[].error.param \
+         results[].error.request_id results[].forensics results[].heatmap_url results[].id results[].index results[].label \
+         results[].metadata results[].model results[].model.name results[].model.version results[].model_attribution results[].regions \
+         results[].signals results[].signals[].code results[].signals[].decisive results[].signals[].score results[].signals[].stage \
+         results[].signals[].summary results[].signals[].unsigned_claim results[].signals[].weight results[].test results[].unsure \
+         results[].verdict results[].verdict_confidence results[].warnings results[].warnings[].label results[].warnings[].type status total",
+    ),
+    ("GET /v1/usage", "period period.end period.start plan quota remaining request_id test test.quota test.used used"),
+    ("GET /v1/health", "model model.name model.sha256 model.version request_id status trust_list uptime_seconds version"),
+    ("an error", "error error.code error.message error.param error.request_id"),
+];
+
+fn names(value: &Value, at: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, inner) in object {
+                let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                names(inner, &path, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|inner| names(inner, &format!("{at}[]"), found)),
+        _ => {}
+    }
+}
+
+// V14
+#[tokio::test]
+async fn no_field_ever_leaves_an_answer() {
+    let app = TestApp::spawn();
+    let client = app.client().await;
+    // Small enough for a warning.
+    let image = with_image(&pictures::png_of(&pictures::scene(96, 96, 1)), json!({}));
+    let detected = client.v1_post("/v1/detect", &image).await.ok();
+    let again = client.v1_get(&format!("/v1/detections/{}", detected["id"].as_str().unwrap())).await.ok();
+    let images = json!({ "images": [image, { "image_base64": "%%%" }] });
+    let batch = client.v1_post("/v1/detect/batch", &images).await.ok();
+    let accepted = client.v1_post("/v1/detect/async", &images).await.json();
+    let job = eventually("the job to end", Duration::from_secs(60), || async {
+        let job = client.v1_get(&format!("/v1/jobs/{}", accepted["job_id"].as_str().unwrap())).await.ok();
+        (job["status"] == "completed").then_some(job)
+    })
+    .await;
+    let answers = [
+        ("POST /v1/detect", detected),
+        ("GET /v1/detections/{id}", again),
+        ("POST /v1/detect/batch", batch),
+        ("POST /v1/detect/async", accepted),
+        ("GET /v1/jobs/{id}", job),
+        ("GET /v1/usage", client.v1_get("/v1/usage").await.ok()),
+        ("GET /v1/health", client.get("/v1/health").await.ok()),
+        ("an error", client.v1_get("/v1/nothing").await.json()),
+    ];
+    assert_eq!(answers.len(), FIELDS.len());
+    for ((what, answer), (expected, fields)) in answers.iter().zip(FIELDS) {
+        assert_eq!(what, expected);
+        let mut found = BTreeSet::new();
+        names(answer, "", &mut found);
+        let fields: BTreeSet<String> = fields.split_whitespace().map(str::to_owned).collect();
+        let gone: Vec<&String> = fields.difference(&found).collect();
+        let new: Vec<&String> = found.difference(&fields).collect();
+        assert!(gone.is_empty() && new.is_empty(), "{what}: gone {gone:?}, not listed {new:?}");
+    }
+}
