@@ -149,6 +149,7 @@ async fn sweep(app: &TestApp) -> u64 {
         uploads: app.config.uploads.clone(),
         accounts: app.config.accounts.clone(),
         v1: app.config.v1.clone(),
+        retention: app.config.retention,
         jobs: app.config.jobs.clone(),
         public_url: url::Url::parse(&app.url).unwrap(),
         known_hosts: Vec::new(),

@@ -85,6 +85,7 @@ fn document(status: DocumentStatus, verdict: Option<Verdict>) -> DocumentRecord 
         settlement: Settlement::Reserved,
         created_at: Timestamp(0),
         finished_at: None,
+        forgotten: None,
     }
 }
 
