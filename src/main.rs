@@ -109,6 +109,10 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             if let Some(args) = args.ledger() {
                 return runtime.block_on(touchstone_cli::bench_ledger(args, &config.database)).map(|()| 0);
             }
+            if let Some(args) = args.limits() {
+                let measured = touchstone_cli::bench_limits(args, &config.database, touchstone_web::count_in_memory);
+                return runtime.block_on(measured).map(|()| 0);
+            }
             let pipeline = detector(&config.pipeline)?;
             let server = args.wants_server().then(|| bench::Node::new(&runtime, config));
             touchstone_cli::bench(&args, &pipeline, server.as_ref().map(|node| node as &dyn touchstone_cli::Server))

@@ -15,6 +15,7 @@ use crate::say;
 
 mod accuracy;
 mod ledger;
+mod limits;
 mod order;
 mod parts;
 mod pictures;
@@ -22,7 +23,8 @@ mod report;
 mod throughput;
 
 pub use ledger::{LedgerArgs, bench_ledger};
-pub use throughput::{Served, Server};
+pub use limits::{LimitsArgs, bench_limits};
+pub use throughput::{Served, Server, Way};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -54,6 +56,8 @@ enum Of {
     Accuracy(accuracy::AccuracyArgs),
     /// Measure how many documents a second the database pays for, and what a look at a balance costs.
     Ledger(LedgerArgs),
+    /// Measure what it costs a request to be counted against its project's limit.
+    Limits(LimitsArgs),
 }
 
 impl BenchArgs {
@@ -62,6 +66,15 @@ impl BenchArgs {
     pub const fn ledger(&self) -> Option<&LedgerArgs> {
         match &self.of {
             Some(Of::Ledger(args)) => Some(args),
+            _ => None,
+        }
+    }
+
+    /// The measurement of the limits, if that is what is asked for: it needs no detector either.
+    #[must_use]
+    pub const fn limits(&self) -> Option<&LimitsArgs> {
+        match &self.of {
+            Some(Of::Limits(args)) => Some(args),
             _ => None,
         }
     }

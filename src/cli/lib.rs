@@ -12,7 +12,7 @@ mod say;
 mod trust_list;
 
 pub use admin::{Admin, admin};
-pub use bench::{BenchArgs, LedgerArgs, Served, Server, bench, bench_ledger};
+pub use bench::{BenchArgs, LedgerArgs, LimitsArgs, Served, Server, Way, bench, bench_ledger, bench_limits};
 pub use detect::{DetectArgs, detect};
 pub use receipt::{VerifyReceiptArgs, verify_receipt};
 pub use say::{complain, print, print_json};

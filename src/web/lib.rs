@@ -33,6 +33,7 @@ mod site;
 mod waiting;
 
 pub use console::model::{Card, CardFacts};
+pub use limit::count_in_memory;
 pub use openapi::openapi_json;
 pub use server::{BindError, Bound, bind};
 pub use settings::{Settings, TryIt};

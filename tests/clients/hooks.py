@@ -91,6 +91,22 @@ def stripe_event(case):
     case.body = body
 
 
+def v1_detect(case):
+    case.media_type = "application/json"
+    case.body = {"image_base64": SEEDS["image"], "metadata": {"turn": CHANCE.random()}, "include_heatmap": CHANCE.random() < 0.5}
+
+
+def v1_batch(case):
+    case.body = {"images": [{"image_base64": SEEDS["image"]}, {"image_base64": "%"}]}
+
+
+def v1_path(name):
+    def fill(case):
+        case.path_parameters = {"id": SEEDS[name]}
+
+    return fill
+
+
 VALID = {
     "POST /detect": detect,
     "POST /detect-url": detect_url,
@@ -106,6 +122,11 @@ VALID = {
     "GET /organizations/{id}/usage": usage,
     "POST /organizations/{id}/usage/sync-to-stripe": sync,
     "POST /billing/stripe/events": stripe_event,
+    "POST /v1/detect": v1_detect,
+    "POST /v1/detect/batch": v1_batch,
+    "POST /v1/detect/async": v1_batch,
+    "GET /v1/detections/{id}": v1_path("document"),
+    "GET /v1/jobs/{id}": v1_path("job"),
 }
 
 

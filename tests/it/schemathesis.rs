@@ -39,6 +39,8 @@ async fn seed(client: &Client) -> Value {
     let zip = client.upload("photos.zip", zip).await;
     let batch = client.bulk(&zip, json!({})).await.ok()["id"].clone();
     client.settle_zip(batch.as_str().unwrap()).await;
+    let image = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pictures::jpeg(9));
+    let job = client.v1_post("/v1/detect/batch", &json!({ "images": [{ "image_base64": image }] })).await.ok()["job_id"].clone();
     let empty = client.presign("photo.png").await;
     json!({
         "key": client.key,
@@ -47,6 +49,8 @@ async fn seed(client: &Client) -> Value {
         "document": id,
         "zip": Client::vendor_url(&zip),
         "batch": batch,
+        "image": image,
+        "job": job,
         "heatmap": link_parameters(id, &judged["result_details"]["heatmap_url"]),
         "preview": link_parameters(id, &judged["preview_url"]),
         "put": put_parameters(&empty),
@@ -78,6 +82,8 @@ async fn the_server_does_what_its_document_says() {
         stripe.configure(config);
         config.security.job_secret = JOB_SECRET.to_owned().into();
         config.security.link_seconds = 3600;
+        // Its examples name hosts that no test may reach.
+        config.fetch.seconds = 2;
         config.jobs.instances = vec!["lab".to_owned()];
     });
     let client = app
@@ -95,6 +101,7 @@ async fn the_server_does_what_its_document_says() {
     std::fs::write(&seeds, seed(&client).await.to_string()).unwrap();
     command.arg("--config-file").arg(python::client("schemathesis.toml")).args(["run", &format!("{}/openapi.json", client.url)]);
     command.args(["--url", &client.url, "--header", &format!("apikey: {}", client.key)]);
+    command.args(["--header", &format!("Authorization: Bearer {}", client.key)]);
     command.env("SCHEMATHESIS_HOOKS", python::client("hooks.py")).env("TOUCHSTONE_SEEDS", &seeds).env("TOUCHSTONE_ANSWERS", &report);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let told = String::from_utf8_lossy(&output.stdout).replace(client.key.as_str(), "<key>");

@@ -1,8 +1,8 @@
 //! The server against the raw pipeline: the same pictures, options and threads, both saturated.
 //!
 //! Raw is a loop of [`parts::whole`] on as many threads as the model has. Server is presign, PUT, detect and query until the
-//! heatmap is ready, by clients that run in the same process: their work is part of the machine's load, so the processor time
-//! they took is told beside the ratio.
+//! heatmap is ready, and then one call of /v1/detect, once and again, by clients that run in the same process: their work is part of the machine's
+//! load, so the processor time they took is told beside the ratio.
 
 use std::{
     num::NonZero,
@@ -16,14 +16,24 @@ use touchstone_pipeline::Pipeline;
 
 use super::parts;
 
+/// How a picture is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Through the three documented steps, with heatmap and preview.
+    Steps,
+    /// In one call of /v1/detect, with heatmap; that API has no preview.
+    OneCall,
+    /// The same, each for the second time: its verdict is taken over.
+    Again,
+}
+
 /// A running server, as the root package hands it in.
 pub trait Server {
-    /// Sends every picture through the three documented steps, `clients` at a time, each with heatmap (for every verdict) and
-    /// preview, and waits until all heatmaps are ready.
+    /// Sends every picture this way, `clients` at a time, each with a heatmap for every verdict, and waits until all heatmaps are ready.
     ///
     /// # Errors
     /// When any step of any picture fails.
-    fn judge_many(&self, images: Vec<Bytes>, clients: usize) -> anyhow::Result<Served>;
+    fn judge_many(&self, way: Way, images: Vec<Bytes>, clients: usize) -> anyhow::Result<Served>;
 }
 
 /// How long the server took.
@@ -42,18 +52,32 @@ pub(super) struct Throughput {
     pub(super) clients: usize,
     pub(super) raw: f64,
     pub(super) server: Option<f64>,
+    /// The same by one call of /v1/detect each.
+    pub(super) one_call: Option<f64>,
+    /// The same for the second time, so that each verdict is taken over.
+    pub(super) again: Option<f64>,
     /// The clients' share of the processor time that the machine had during the server's run.
     pub(super) client_cpu_share: Option<f64>,
 }
 
-/// Runs raw, then the server, then raw again; raw counts as the mean of both runs, so that a machine that slows down or speeds
+/// Runs raw, then the server in every way, then raw again; raw counts as the mean of both runs, so that a machine that slows down or speeds
 /// up during the minute favours neither.
 pub(super) fn compare(pipeline: &Pipeline, images: &[Bytes], clients: usize, server: Option<&dyn Server>) -> anyhow::Result<Throughput> {
     let first = raw(pipeline, images)?;
     let Some(server) = server else {
-        return Ok(Throughput { images: images.len(), clients, raw: rate(images, first), server: None, client_cpu_share: None });
+        return Ok(Throughput {
+            images: images.len(),
+            clients,
+            raw: rate(images, first),
+            server: None,
+            one_call: None,
+            again: None,
+            client_cpu_share: None,
+        });
     };
-    let served = server.judge_many(images.to_vec(), clients)?;
+    let served = server.judge_many(Way::Steps, images.to_vec(), clients)?;
+    let in_one_call = server.judge_many(Way::OneCall, images.to_vec(), clients)?;
+    let again = server.judge_many(Way::Again, images.to_vec(), clients)?;
     let second = raw(pipeline, images)?;
     let cores = thread::available_parallelism().map_or(1, NonZero::get) as f64;
     let share = |cpu: Duration| cpu.as_secs_f64() / (served.wall.as_secs_f64() * cores).max(1e-9);
@@ -62,6 +86,8 @@ pub(super) fn compare(pipeline: &Pipeline, images: &[Bytes], clients: usize, ser
         clients,
         raw: rate(images, (first + second) / 2),
         server: Some(rate(images, served.wall)),
+        one_call: Some(rate(images, in_one_call.wall)),
+        again: Some(rate(images, again.wall)),
         client_cpu_share: served.client_cpu.map(share),
     })
 }

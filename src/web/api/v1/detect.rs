@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     extract::TakesJson,
-    openapi::{V1Bodied, V1Everywhere, V1Judging, V1Keyed, V1NotFound},
+    openapi::{File, V1Bodied, V1Everywhere, V1Judging, V1Keyed, V1NotFound},
     request_id::RequestId,
     site::Site,
     waiting::wait_for,
@@ -51,6 +51,26 @@ pub(crate) struct V1DetectRequest {
     metadata: Option<serde_json::Value>,
 }
 
+/// The same as a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document's; `given` reads the fields")]
+pub(crate) struct V1DetectForm {
+    /// The image; the field may be called `file` as well.
+    image: File,
+    /// As in JSON: `true` or `false`.
+    include_attribution: Option<bool>,
+    /// As in JSON.
+    include_heatmap: Option<bool>,
+    /// As in JSON.
+    include_forensics: Option<bool>,
+    /// As in JSON.
+    #[schema(example = 0.5, minimum = 0, maximum = 1)]
+    model_threshold: Option<f64>,
+    /// As in JSON, as its text.
+    #[schema(example = "{\"user_id\": \"u_123\"}")]
+    metadata: Option<String>,
+}
+
 /// The verdict.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct V1Detection {
@@ -72,7 +92,7 @@ pub(crate) struct V1Detection {
     path = "/v1/detect",
     tag = "v1",
     operation_id = "v1Detect",
-    request_body(content((V1DetectRequest = "application/json"))),
+    request_body(content((V1DetectRequest = "application/json"), (V1DetectForm = "multipart/form-data"))),
     responses((status = 200, description = "The verdict", body = V1Detection, content_type = "application/json"), V1Bodied, V1Keyed, V1Judging, V1Everywhere),
     security(("bearer" = []))
 )]
