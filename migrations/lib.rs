@@ -17,6 +17,7 @@ mod m20261121_000009_ledger;
 mod m20261121_000010_usage;
 mod m20261121_000011_v1;
 mod m20261121_000012_webhooks;
+mod m20261121_000014_retention;
 
 /// The list of all migrations.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_usage::Migration),
             Box::new(m20261121_000011_v1::Migration),
             Box::new(m20261121_000012_webhooks::Migration),
+            Box::new(m20261121_000014_retention::Migration),
         ]
     }
 }

@@ -79,6 +79,7 @@ impl App {
     /// When anything that a running node needs is missing: the message names it and the way out.
     pub async fn build(config: Config, roles: BTreeSet<Role>) -> anyhow::Result<Self> {
         config.check_queues()?;
+        config.check_kept()?;
         config.make_data_dir()?;
         let store = Store::open(&config.database).await.context("the database does not open")?.with_plans(config.plans);
         let migrated = store.migrate().await.context("the database could not be brought up to date")?;
@@ -254,6 +255,7 @@ fn road_settings(config: &Config, bound: Option<SocketAddr>) -> anyhow::Result<t
         accounts: config.accounts.clone(),
         v1: config.v1.clone(),
         webhooks: config.webhooks.clone(),
+        retention: config.retention,
         jobs: config.jobs.clone(),
         public_url,
         known_hosts,

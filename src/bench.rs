@@ -72,6 +72,9 @@ impl Server for Node<'_> {
 /// All clients in this one thread, so that the system can tell how much processor time they took.
 fn visit_from_one_thread(client: Arc<Visitor>, way: Way, images: Vec<Bytes>, clients: usize) -> anyhow::Result<Served> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if way == Way::Again {
+        runtime.block_on(visit(client.clone(), way, images.clone(), clients))?;
+    }
     let (start, before) = (Instant::now(), thread_cpu());
     runtime.block_on(visit(client, way, images, clients))?;
     let client_cpu = before.zip(thread_cpu()).map(|(before, after)| after.saturating_sub(before));
@@ -93,7 +96,7 @@ async fn visit(client: Arc<Visitor>, way: Way, images: Vec<Bytes>, clients: usiz
         visits.spawn(async move {
             let outcome = match way {
                 Way::Steps => client.judge(image).await,
-                Way::OneCall => client.detect(image).await,
+                Way::OneCall | Way::Again => client.detect(image).await,
             };
             drop(place);
             outcome

@@ -48,6 +48,8 @@ pub struct Config {
     pub v1: touchstone_moderation::settings::V1,
     /// Where what happened is told.
     pub webhooks: touchstone_moderation::settings::Webhooks,
+    /// How long what is stored of an image is kept.
+    pub retention: touchstone_moderation::settings::Retention,
     /// How work is handed out.
     pub jobs: touchstone_moderation::settings::Jobs,
     /// The pipeline and its model.
@@ -136,8 +138,8 @@ impl Config {
     /// Checks what loading cannot see: addresses that only starting would find wrong.
     ///
     /// # Errors
-    /// When `http.listen` is no address, `http.public_url` is no URL, `http.trusted_proxies` are no networks, or `[analysis]` names
-    /// no model that could be asked.
+    /// When `http.listen` is no address, `http.public_url` is no URL, `http.trusted_proxies` are no networks, `[analysis]` names
+    /// no model that could be asked, or images would be gone before their time.
     pub fn check(&self) -> anyhow::Result<()> {
         touchstone_net::wording::open(&self.analysis)?;
         self.http.check()?;
@@ -147,6 +149,7 @@ impl Config {
             .to_socket_addrs()
             .with_context(|| format!("http.listen is \"{listen}\"; it must be an address and a port, such as 127.0.0.1:8080"))?;
         self.public_url(None)?;
+        self.check_kept()?;
         self.check_queues()
     }
 
@@ -156,6 +159,14 @@ impl Config {
     /// Which name leads nowhere.
     pub fn check_queues(&self) -> anyhow::Result<()> {
         self.jobs.check().map_err(anyhow::Error::msg)
+    }
+
+    /// Checks that what is kept is kept as long as it is needed.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn check_kept(&self) -> anyhow::Result<()> {
+        self.retention.check(&self.jobs).map_err(anyhow::Error::msg)
     }
 
     /// Makes `data_dir`, readable for this user alone: it holds keys and other people's images.

@@ -8,7 +8,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 use touchstone_billing::Billing;
 use touchstone_core::{day::Day, time::Timestamp};
-use touchstone_moderation::Road;
+use touchstone_moderation::{Keeper, Road, Swept};
 use touchstone_store::Store;
 
 /// Second, minute, hour, day, month, weekday: ten past every hour.
@@ -16,6 +16,8 @@ const SWEEP_UPLOADS: &str = "0 10 * * * *";
 
 /// Half past every hour.
 const SWEEP_WEBHOOKS: &str = "0 30 * * * *";
+/// Every five minutes, past the full one, when everybody else is at work.
+const LET_GO: &str = "40 */5 * * * *";
 
 /// Twenty past midnight: the day before is over everywhere, and its last documents are judged.
 const SYNC_USAGE: &str = "0 20 0 * * *";
@@ -49,6 +51,13 @@ pub async fn run_until(store: Store, road: Road, billing: Billing, stop: Cancell
     let (synced, sends, syncer) = (store.clone(), billing.clone(), name.clone());
     let (swept, sweeper) = (store.clone(), name.clone());
     let (told, forgets, forgetter) = (store.clone(), road.clone(), name.clone());
+    let (kept, keeper, its) = (store.clone(), road.keeper(), name.clone());
+    scheduler
+        .add(Job::new_async(LET_GO, move |_, _| {
+            let (store, keeper, name) = (kept.clone(), keeper.clone(), its.clone());
+            Box::pin(async move { let_go(&store, &keeper, &name).await })
+        })?)
+        .await?;
     scheduler
         .add(Job::new_async(SWEEP_UPLOADS, move |_, _| {
             let (store, road, name) = (swept.clone(), road.clone(), sweeper.clone());
@@ -112,6 +121,23 @@ async fn sweep_webhooks(store: &Store, road: &Road, node: &str) {
         Ok(0) => {}
         Ok(gone) => tracing::info!(gone, "old events of webhooks were forgotten"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of webhooks failed; the next one tries again"),
+    }
+}
+
+async fn let_go(store: &Store, keeper: &Keeper, node: &str) {
+    let swept = match store.take_lease("let_go", node, ROUND).await {
+        Ok(false) => return,
+        Ok(true) => keeper.sweep().await,
+        Err(error) => Err(error.into()),
+    };
+    match swept {
+        Ok(swept) if swept == Swept::default() => {}
+        Ok(Swept { originals, pictures, documents, objects }) => {
+            tracing::info!(originals, pictures, documents, objects, "what was kept long enough was let go");
+        }
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "not everything could be let go whose time is over; the next sweep goes on")
+        }
     }
 }
 

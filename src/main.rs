@@ -15,7 +15,9 @@ use touchstone::{
     logging,
 };
 use touchstone_billing::Billing;
+use touchstone_blobs::Blobs;
 use touchstone_cli::{Admin, BenchArgs, DetectArgs, TrustListCommand, VerifyReceiptArgs};
+use touchstone_moderation::Keeper;
 use touchstone_pipeline::decoder::child;
 use touchstone_store::{Migrated, Store};
 
@@ -133,7 +135,11 @@ fn on_runtime(command: Command, config: Config) -> anyhow::Result<u8> {
             Command::Admin(command) => {
                 let (store, _) = store(&config).await?;
                 let billing = || Ok(Billing::open(store.clone(), &config.stripe, &config.security.job_secret)?);
-                let (answer, code) = touchstone_cli::admin(&store, billing, command).await?;
+                let keeper = || {
+                    config.check_kept()?;
+                    Ok(Keeper::new(store.clone(), Blobs::open(&config.blobs).context("the object store does not open")?, config.retention))
+                };
+                let (answer, code) = touchstone_cli::admin(&store, billing, keeper, command).await?;
                 touchstone_cli::print(&answer);
                 code
             }

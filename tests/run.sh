@@ -19,4 +19,4 @@ cargo test --locked --workspace || exit 1
 echo "The road, its traps and kill -9 once more, on PostgreSQL"
 # --workspace although only one binary runs: for fewer packages cargo would build the dependencies anew with fewer features.
 TOUCHSTONE_TEST_DATABASE=postgres cargo test --locked --workspace --test it -- \
-    road:: fetch:: traps:: ops:: crash:: sdk:: curl:: hostile:: usage:: accounts:: v1:: webhooks:: --skip memory --skip flat
+    road:: fetch:: traps:: ops:: crash:: sdk:: curl:: hostile:: usage:: accounts:: v1:: webhooks:: retention:: --skip memory --skip flat

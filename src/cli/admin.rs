@@ -3,6 +3,7 @@
 //! One file a noun; here is only the list of them.
 
 mod credits;
+mod erase;
 mod key;
 mod member;
 mod moment;
@@ -15,6 +16,7 @@ mod usage;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use touchstone_billing::Billing;
+use touchstone_moderation::Keeper;
 use touchstone_store::Store;
 
 /// `touchstone admin …`
@@ -48,17 +50,26 @@ enum Noun {
     /// The keys that sign links.
     #[command(subcommand)]
     Secret(secret::Secret),
+    /// Erase what is known of a document, a member or an organisation.
+    Erase(erase::Erase),
+    /// Let go of everything whose time is over, now.
+    Sweep,
     /// What was used, and its way to Stripe.
     #[command(subcommand)]
     Usage(usage::Usage),
 }
 
-/// Runs one command and answers what to print, and the exit code. `billing` is asked for by the commands that need it alone, for its
+/// Runs one command and answers what to print, and the exit code. `billing` and `keeper` are asked for by the commands that need them alone, for their
 /// settings may be wrong while others must work.
 ///
 /// # Errors
 /// When the database fails or what was named does not exist.
-pub async fn admin(store: &Store, billing: impl FnOnce() -> anyhow::Result<Billing>, admin: Admin) -> anyhow::Result<(String, u8)> {
+pub async fn admin(
+    store: &Store,
+    billing: impl FnOnce() -> anyhow::Result<Billing>,
+    keeper: impl FnOnce() -> anyhow::Result<Keeper>,
+    admin: Admin,
+) -> anyhow::Result<(String, u8)> {
     let answer = match admin.noun {
         Noun::Org(command) => org::run(store, command).await,
         Noun::Member(command) => member::run(store, command).await,
@@ -67,6 +78,8 @@ pub async fn admin(store: &Store, billing: impl FnOnce() -> anyhow::Result<Billi
         Noun::Key(command) => key::run(store, command).await,
         Noun::Secret(command) => secret::run(store, command).await,
         Noun::Usage(command) => usage::run(&billing()?, command).await,
+        Noun::Erase(command) => erase::run(&keeper()?, command).await,
+        Noun::Sweep => erase::sweep(&keeper()?).await,
     }?;
     Ok((print::text(&answer, admin.table), u8::from(differs(&answer))))
 }

@@ -53,6 +53,37 @@ impl std::str::FromStr for Dialect {
     }
 }
 
+/// How long an organisation's images and their pictures are kept (row V12).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Retention {
+    /// As long as the server's settings say.
+    #[default]
+    Standard,
+    /// Nothing is kept but the verdict.
+    Zero,
+}
+
+impl Retention {
+    /// The name that the command line and the database use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Zero => "zero",
+        }
+    }
+}
+
+impl std::str::FromStr for Retention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = [Self::Standard, Self::Zero].into_iter().find(|retention| retention.name() == text);
+        named.ok_or_else(|| format!("\"{text}\" is no retention; write standard or zero"))
+    }
+}
+
 /// A tenant with the settings that change how it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
@@ -74,6 +105,16 @@ pub struct Organization {
     pub secure_assets: bool,
     /// Who it is at Stripe (row B3).
     pub stripe_customer_id: Option<String>,
+    /// How long its images are kept.
+    pub retention: Retention,
+}
+
+impl Organization {
+    /// Whether nothing of its images is kept but the verdict.
+    #[must_use]
+    pub fn keeps_nothing(&self) -> bool {
+        self.retention == Retention::Zero
+    }
 }
 
 /// Who is calling: a key that was checked, and the organisation it belongs to.

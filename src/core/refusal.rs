@@ -410,7 +410,7 @@ impl Refusal {
             Self::NoReceipt => "A receipt is of a verdict: this one is not there yet, or the image could not be judged.".into(),
             Self::NotYours => "The document belongs to another organisation.".into(),
             Self::BadLink => "Links live for minutes. POST /query gives fresh ones, in an organisation with secure assets only with its key; or POST here with that key.".into(),
-            Self::Removed => "It was deleted when its time was over. Submit the image again.".into(),
+            Self::Removed => "It was deleted, because its time was over or somebody asked for it. Submit the image again.".into(),
             Self::WrongJobSecret => "Send the server's security.job_secret (JOB_SECRET) in the header x-job-secret. Where none is set, nobody may.".into(),
             Self::BadSignature => "It must carry Stripe's signature of this moment. Is stripe.webhook_secret this endpoint's, and the clock right?".into(),
             Self::NoSuchOrganization => "No organisation has this id; `touchstone admin org list` shows them.".into(),

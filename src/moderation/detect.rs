@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::{
     fetched::{Kept, NotFetched},
+    handed::Unstored,
     judge::JudgeDocument,
     names::{self, Named},
     places::Place,
@@ -40,7 +41,12 @@ pub enum Sent {
 #[derive(Debug)]
 pub enum Detected {
     /// It has ended, judged or not.
-    Ended(Box<DocumentRecord>),
+    Ended {
+        /// What became of it.
+        document: Box<DocumentRecord>,
+        /// Its heatmap, where none is stored.
+        heatmap: Option<Unstored>,
+    },
     /// It is accepted, and somebody judges it.
     Queued(DocumentId),
 }
@@ -51,8 +57,9 @@ impl Road {
     /// # Errors
     /// What the image, the organisation's credits or the queue refuse: then nothing of it is left.
     pub async fn detect(&self, caller: Caller, sent: Sent, asked: Asked) -> Result<Detected, Refusal> {
-        let kept = self.take_in(&caller, sent).await?;
         let (id, organization) = (DocumentId::random(), caller.organization.id);
+        let kept = self.take_in(&caller, id, sent).await?;
+        let awaited = (asked.heatmap && caller.organization.keeps_nothing()).then(|| self.handed().expect(id));
         let seat = match self.seats() {
             Some(seats) => seats.take(organization, Duration::from_secs(self.v1().place_seconds)).await,
             None => None,
@@ -70,15 +77,16 @@ impl Road {
         seat.run(claim).await;
         let document = self.document(id).await?.filter(DocumentRecord::is_final);
         // A try that failed for a reason of ours is repeated, by whoever claims it then.
-        Ok(document.map_or(Detected::Queued(id), |document| Detected::Ended(Box::new(document))))
+        let heatmap = awaited.and_then(|awaited| awaited.picture());
+        Ok(document.map_or(Detected::Queued(id), |document| Detected::Ended { document: Box::new(document), heatmap }))
     }
 
-    /// The image, kept under its own hash and checked by its bytes alone.
-    async fn take_in(&self, caller: &Caller, sent: Sent) -> Result<Kept, Refusal> {
+    /// The image, kept under the document's name and checked by its bytes alone.
+    async fn take_in(&self, caller: &Caller, id: DocumentId, sent: Sent) -> Result<Kept, Refusal> {
         match sent {
             Sent::Bytes(bytes) => {
                 let format = self.believed(&bytes)?;
-                self.keep_fetched(caller.organization.id, bytes, format).await
+                self.keep_sent(caller.organization.id, id.0, bytes, format).await
             }
             Sent::Url(url) => {
                 let url = self.foreign(&url)?;
@@ -86,7 +94,7 @@ impl Road {
                 // Held until the bytes are stored: it bounds what lies in memory.
                 let _place = self.fetch_place(caller).await?;
                 let (bytes, format) = self.fetched_by_v1(url).await?;
-                self.keep_fetched(caller.organization.id, bytes, format).await
+                self.keep_sent(caller.organization.id, id.0, bytes, format).await
             }
         }
     }

@@ -16,7 +16,7 @@ use touchstone_store::{Asset, AssetRecord, AssetStatus, DocumentRecord};
 use crate::{road::Road, trouble::Trouble};
 
 /// Most bytes of a heatmap or preview that are read back: far above what drawing can make.
-const MOST_ASSET_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_ASSET_BYTES: u64 = 64 << 20;
 
 /// The word that a link's signature begins with: a signature for one purpose never opens another.
 const PURPOSE: &str = "get";
@@ -83,6 +83,9 @@ impl Road {
     /// [`Refusal::NoSuchDocument`], [`Refusal::Removed`], [`Refusal::Internal`].
     pub async fn asset(&self, id: DocumentId, asset: Asset) -> Result<AssetState, Refusal> {
         let document = self.document(id).await?.ok_or(Refusal::NoSuchDocument)?;
+        if document.forgotten.is_some() {
+            return Err(Refusal::Removed);
+        }
         if !document.is_final() && is_wanted(&document, asset) {
             return Ok(AssetState::Pending);
         }

@@ -33,7 +33,6 @@ impl FetchImage {
     /// When something of ours failed: the runner tries again later.
     pub async fn run(&self, road: &Road, lease: &Lease) -> anyhow::Result<Ran> {
         let Some(record) = road.store().document(self.document).await? else {
-            // Erased while it waited.
             return done(road.store().complete(lease).await?);
         };
         let Some(url) = &record.source_url else { return done(road.store().complete(lease).await?) };
@@ -45,7 +44,7 @@ impl FetchImage {
             Ok(image) => image,
             Err(refusal) => return fail(road, lease, &record, code(&refusal), &refusal.to_string()).await,
         };
-        let kept = road.keep_fetched(record.organization.id, bytes, format).await?;
+        let kept = road.keep_sent(record.organization.id, self.document.0, bytes, format).await?;
         let judge = self.judge(&record)?;
         done(road.store().fetched(lease, self.document, (&kept.object_key, &kept.object_etag), &judge).await?)
     }

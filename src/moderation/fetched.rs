@@ -104,16 +104,27 @@ impl Road {
         Err(error)
     }
 
-    /// Stores an image under its own hash. The row comes first, so that whatever crashes, the sweep knows of the object.
+    /// Stores an image under its own hash.
     pub(crate) async fn keep_fetched(&self, organization: OrganizationId, bytes: Bytes, format: Format) -> Result<Kept, Refusal> {
         let object_key = names::fetched_key(organization, &hex::encode(Sha256::digest(&bytes)), format);
+        self.keep_image(organization, object_key, bytes, format).await
+    }
+
+    /// Stores an image of the /v1 API under a name of its own: whatever becomes of it concerns no other.
+    pub(crate) async fn keep_sent(&self, organization: OrganizationId, name: Uuid, bytes: Bytes, format: Format) -> Result<Kept, Refusal> {
+        self.keep_image(organization, names::sent_key(organization, name, format), bytes, format).await
+    }
+
+    /// The row comes first, so that whatever crashes, the sweep knows of the object.
+    async fn keep_image(&self, organization: OrganizationId, object_key: String, bytes: Bytes, format: Format) -> Result<Kept, Refusal> {
         let content_type = format.content_type();
         let upload = NewUpload {
             object_key: object_key.clone(),
             organization,
             correlation: Uuid::new_v4(),
             content_type: content_type.to_owned(),
-            expires_at: Timestamp::now() + SUBMITTED_WITHIN,
+            // Nobody was given a URL: what is not submitted in time goes with the next sweep, not hours later.
+            expires_at: Timestamp::now() + SUBMITTED_WITHIN - Duration::from_secs(self.settings().uploads.keep_unsubmitted_hours * 3600),
         };
         if !self.store().issue_again(upload).await.trouble()? {
             return Err(Refusal::Busy { retry_after: RETRY_AFTER });

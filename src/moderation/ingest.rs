@@ -10,9 +10,9 @@ use touchstone_core::{
     media::{Format, SNIFF_BYTES, UploadKind},
     organization::Caller,
     refusal::Refusal,
-    submission::{Route, Submission},
+    submission::{Asked, Route, Submission},
 };
-use touchstone_store::{NewDocument, Submitted, Upload, Work};
+use touchstone_store::{NewDocument, Submitted, Upload, UploadState, Work};
 
 use crate::{
     judge::JudgeDocument,
@@ -37,7 +37,12 @@ impl Road {
     /// What the object, the organisation's credits or the queue refuse.
     pub async fn submit(&self, submission: Submission) -> Result<DocumentId, Refusal> {
         let fetched = names::is_fetched(&submission.object_key).then(|| submission.object_key.clone());
+        let zero = submission.caller.organization.keeps_nothing();
         let submitted = self.submit_upload(submission).await;
+        if let (Ok(_), Some(object_key), true) = (&submitted, &fetched, zero) {
+            // The first submission's object is gone already: of a retry nothing is kept either.
+            self.discard(object_key).await?;
+        }
         let (Err(refusal), Some(object_key)) = (&submitted, fetched) else { return submitted };
         // The refusal stands whether or not the object goes now: the sweep takes what stays.
         if let Err(error) = self.discard(&object_key).await {
@@ -53,7 +58,11 @@ impl Road {
         let UploadKind::Image(expected) = kind else {
             return Err(Refusal::UnsupportedImageType { file_name: upload.object_key });
         };
-        let etag = self.inspect(&upload.object_key, expected).await?;
+        let etag = match upload.state {
+            // Of a retry the object is not needed (row T17); of anything else it is missing, and the submission says so.
+            UploadState::Removed => upload.etag.ok_or(Refusal::FileMissing)?,
+            _ => self.inspect(&upload.object_key, expected).await?,
+        };
         let id = submission.id.unwrap_or_else(DocumentId::random);
         let job = NewJob::now(&JudgeDocument { document: id }, submission.caller.organization.id, Lane::Interactive).trouble()?;
         let job = NewJob { queue: submission.queue.clone(), ..job };
@@ -93,7 +102,9 @@ impl Road {
     /// A submission as the store takes it.
     pub(crate) fn new_document(&self, submission: Submission, id: DocumentId, object_etag: String, work: Work) -> NewDocument {
         let jobs = &self.settings().jobs;
+        let asked = submission.asked.map(|asked| stored(asked, &submission.caller));
         let Caller { organization, project, test, .. } = submission.caller;
+        let keeps = !organization.keeps_nothing();
         NewDocument {
             id,
             explicit: submission.id.is_some(),
@@ -102,11 +113,11 @@ impl Road {
             object_key: submission.object_key,
             object_etag,
             options: submission.options,
-            asked: submission.asked,
+            asked,
             test,
             tests_a_day: self.settings().accounts.test_documents_per_day,
-            email: submission.email,
-            user_agent: submission.user_agent,
+            email: submission.email.filter(|_| keeps),
+            user_agent: submission.user_agent.filter(|_| keeps),
             cost: jobs.credits_per_image,
             replay_window: Duration::from_secs(jobs.replay_seconds),
             work,
@@ -125,4 +136,9 @@ impl Road {
             Submitted::NoUpload => Err(Refusal::FileMissing),
         }
     }
+}
+
+/// What is written down of what was asked for: where nothing is kept but the verdict, the client's own words are only handed back.
+pub(crate) fn stored(asked: Asked, caller: &Caller) -> Asked {
+    if caller.organization.keeps_nothing() { Asked { metadata: None, ..asked } } else { asked }
 }

@@ -6,10 +6,10 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use touchstone_core::{
     ids::DocumentId,
     job::Job,
-    submission::Options,
     verdict::{Spot, Verdict},
 };
 use touchstone_pipeline::{
@@ -18,11 +18,12 @@ use touchstone_pipeline::{
     forensics::{self, Report},
     region::Region,
 };
-use touchstone_store::{Analyzed, Asset, AssetStatus, DocumentRecord, Drawn, FailureCode, Finished, Lease};
+use touchstone_store::{Analyzed, Asset, AssetStatus, DocumentRecord, Drawn, FailureCode, Finished, Lease, Price};
 
 use crate::{
     draw,
     originals::Lost,
+    repeat,
     road::Road,
     words::{Place, Question},
 };
@@ -55,25 +56,38 @@ impl JudgeDocument {
     /// When something of ours failed (database, storage, model): the runner tries again later.
     pub async fn run(&self, road: &Road, pipeline: &Pipeline, lease: &Lease) -> anyhow::Result<Ran> {
         let Some(record) = road.store().document(self.document).await? else {
-            // Erased while it waited: nothing is left to judge or to pay.
             return done(road.store().complete(lease).await?);
         };
+        let ran = self.run_for(road, pipeline, lease, &record).await?;
+        if let Ran::Done = ran {
+            let_go(road, &record).await;
+        }
+        Ok(ran)
+    }
+
+    async fn run_for(&self, road: &Road, pipeline: &Pipeline, lease: &Lease, record: &DocumentRecord) -> anyhow::Result<Ran> {
         if !road.store().begin(lease, self.document).await? {
             return Ok(Ran::Lost);
         }
-        let bytes = match road.original(&record).await {
+        let bytes = match road.original(record).await {
             Ok(bytes) => bytes,
             Err(Lost::Trouble(error)) => return Err(error),
             // It will not come back: the document ends here.
-            Err(lost) => return fail(road, lease, &record, FailureCode::InvalidRequest, &lost.to_string()).await,
+            Err(lost) => return fail(road, lease, record, FailureCode::InvalidRequest, &lost.to_string()).await,
         };
+        let question = repeat::question(road, pipeline, record);
+        if let Some(key) = fresh_key(record, question.as_deref(), &bytes).await?
+            && let Some(ran) = self.repeat(road, lease, record, &key).await?
+        {
+            return Ok(ran);
+        }
         let measure = record.asked.as_ref().is_some_and(|asked| asked.forensics);
-        match judge(pipeline, bytes, self.ask(&record), measure).await? {
-            Ok((judged, seen)) => self.record(road, lease, &record, judged, &seen).await,
+        match judge(pipeline, bytes, self.ask(record), (measure, question)).await? {
+            Ok((judged, seen)) => self.record(road, lease, record, judged, &seen).await,
             Err(Unjudged::Unreadable(why)) => {
                 let by_url = record.asked.as_ref().is_some_and(|asked| asked.by_url);
                 let code = if by_url { FailureCode::ImageUnfetchable } else { FailureCode::InvalidRequest };
-                fail(road, lease, &record, code, &why.to_string()).await
+                fail(road, lease, record, code, &why.to_string()).await
             }
             Err(other) => Err(other.into()),
         }
@@ -87,7 +101,11 @@ impl JudgeDocument {
     pub async fn give_up(&self, road: &Road, lease: &Lease, error: &str) -> anyhow::Result<Ran> {
         const MESSAGE: &str = "The image could not be judged because of an error of ours. Your credit was returned; submit it again.";
         metrics::counter!("touchstone_documents_total", "outcome" => "given up").increment(1);
-        done(road.store().give_up(lease, Some(self.document), MESSAGE, error).await?)
+        let ran = done(road.store().give_up(lease, Some(self.document), MESSAGE, error).await?)?;
+        if let (Ran::Done, Some(record)) = (&ran, road.store().document(self.document).await?) {
+            let_go(road, &record).await;
+        }
+        Ok(ran)
     }
 
     fn ask(&self, record: &DocumentRecord) -> Ask {
@@ -102,7 +120,7 @@ impl JudgeDocument {
 
     /// Writes the verdict with its analysis and settles the credit in one transaction, then draws from the picture already in hand.
     async fn record(&self, road: &Road, lease: &Lease, record: &DocumentRecord, judged: Judged, seen: &Seen) -> anyhow::Result<Ran> {
-        let wanted = Wanted::of(&record.options, &judged);
+        let wanted = Wanted::of(road, record, &judged);
         let place = match record.verdict {
             Some(_) => None,
             None => match self.finish(road, lease, record, (&judged.verdict, seen), &wanted).await? {
@@ -111,14 +129,16 @@ impl JudgeDocument {
                 Recorded::Awaiting(place) => Some(place),
             },
         };
-        let longest = place.as_ref().map(Place::longest);
+        let (longest, stored) = (place.as_ref().map(Place::longest), wanted.stored);
         let (drawn, shown, verdict) = tokio::task::spawn_blocking(move || {
             let shown = longest.map(|longest| wording::shown(&judged.picture, longest));
             (draw::all(&judged, wanted.heatmap, wanted.preview), shown, judged.verdict)
         })
         .await?;
         for picture in drawn {
-            if !self.keep(road, lease, picture).await? {
+            if !stored {
+                self.hand(road, picture);
+            } else if !self.keep(road, lease, picture).await? {
                 return Ok(Ran::Lost);
             }
         }
@@ -127,7 +147,7 @@ impl JudgeDocument {
         }
         match (place, shown) {
             (Some(place), Some(Ok(image))) => {
-                place.ask(road.store().clone(), Question { document: self.document, verdict, jpeg: image.bytes });
+                place.ask(road.clone(), record, Question { document: self.document, verdict, jpeg: image.bytes });
             }
             (None, None) if record.verdict.is_none() => {}
             // There is nothing to show, or a process died that waited for the model.
@@ -137,7 +157,7 @@ impl JudgeDocument {
     }
 
     /// The transaction.
-    async fn finish(
+    pub(crate) async fn finish(
         &self,
         road: &Road,
         lease: &Lease,
@@ -157,7 +177,9 @@ impl JudgeDocument {
             (Some(own), Some(place)) => Analyzed::Awaited { own, until: place.until() },
         };
         let (heatmap, preview) = (wanted.status(Asset::Heatmap), wanted.status(Asset::Preview));
-        let finished = Finished { verdict, regions: &seen.regions, forensics: seen.forensics.as_ref(), heatmap, preview, analysis };
+        let Seen { regions, forensics, content_key, cached } = seen;
+        let (forensics, content_key, cached) = (forensics.as_ref(), content_key.as_deref(), *cached);
+        let finished = Finished { verdict, regions, forensics, heatmap, preview, analysis, content_key, cached };
         if !road.store().finish(lease, self.document, finished).await? {
             return Ok(Recorded::Lost);
         }
@@ -167,7 +189,7 @@ impl JudgeDocument {
     }
 
     /// Stores one picture. One that could not be drawn is marked so; the verdict stands without it.
-    async fn keep(&self, road: &Road, lease: &Lease, picture: draw::Picture) -> anyhow::Result<bool> {
+    pub(crate) async fn keep(&self, road: &Road, lease: &Lease, picture: draw::Picture) -> anyhow::Result<bool> {
         let drawn = match picture.image {
             Ok(image) => {
                 let object_key = format!("{}/{}.{}", draw::folder(picture.asset), self.document, image.extension);
@@ -181,19 +203,48 @@ impl JudgeDocument {
         };
         Ok(road.store().set_asset(lease, self.document, picture.asset, drawn).await?)
     }
+
+    /// Hands over a picture that is stored nowhere.
+    fn hand(&self, road: &Road, picture: draw::Picture) {
+        match picture.image {
+            Ok(image) => road.handed().hand(self.document, image),
+            Err(error) => tracing::error!(document = %self.document, asset = ?picture.asset, %error, "a picture could not be drawn"),
+        }
+    }
+}
+
+/// Lets go of the original of a document that has ended, where nobody may submit it again.
+async fn let_go(road: &Road, record: &DocumentRecord) {
+    if record.asked.is_some() || record.organization.keeps_nothing() {
+        road.keeper().let_go(&record.object_key).await;
+    }
+}
+
+/// The key of an image that is to be judged for the first time, where /v1 may know it from before.
+async fn fresh_key(record: &DocumentRecord, question: Option<&str>, bytes: &Bytes) -> anyhow::Result<Option<String>> {
+    let Some(question) = question.filter(|_| record.asked.is_some() && record.verdict.is_none()) else { return Ok(None) };
+    let bytes = bytes.clone();
+    let sha256 = tokio::task::spawn_blocking(move || hex::encode(Sha256::digest(&bytes))).await?;
+    Ok(Some(repeat::key(question, &sha256)))
 }
 
 /// What was seen beside the verdict, for the answers of /v1.
-struct Seen {
-    regions: Vec<Spot>,
-    forensics: Option<Value>,
+pub(crate) struct Seen {
+    pub(crate) regions: Vec<Spot>,
+    pub(crate) forensics: Option<Value>,
+    /// What finds the verdict again.
+    pub(crate) content_key: Option<String>,
+    /// It was taken over, at this price.
+    pub(crate) cached: Option<Price>,
 }
 
 impl Seen {
-    fn of(pipeline: &Pipeline, judged: &Judged, measure: bool) -> Self {
+    fn of(pipeline: &Pipeline, judged: &Judged, measure: bool, question: Option<&str>) -> Self {
         let forensics = measure.then(|| forensics::measure(&judged.picture));
         let written = |report: Report| serde_json::to_value(report).expect("finite numbers, texts and lists have a JSON form");
-        Self { regions: pipeline.region(judged).iter().map(spot).collect(), forensics: forensics.map(written) }
+        let content_key = question.map(|question| repeat::key(question, &judged.verdict.image.sha256));
+        let regions = pipeline.region(judged).iter().map(spot).collect();
+        Self { regions, forensics: forensics.map(written), content_key, cached: None }
     }
 }
 
@@ -205,7 +256,7 @@ fn spot(region: &Region) -> Spot {
 }
 
 /// How the verdict was recorded.
-enum Recorded {
+pub(crate) enum Recorded {
     /// Not at all: another worker has the job.
     Lost,
     /// With all its words.
@@ -215,14 +266,19 @@ enum Recorded {
 }
 
 /// Which assets are to be drawn.
-struct Wanted {
-    heatmap: Option<touchstone_core::submission::HeatmapStyle>,
-    preview: bool,
+pub(crate) struct Wanted {
+    pub(crate) heatmap: Option<touchstone_core::submission::HeatmapStyle>,
+    pub(crate) preview: bool,
+    /// Whether they are kept.
+    pub(crate) stored: bool,
 }
 
 impl Wanted {
-    fn of(options: &Options, judged: &Judged) -> Self {
-        Self { heatmap: options.heatmap.filter(|_| judged.patches.is_some()), preview: options.preview }
+    fn of(road: &Road, record: &DocumentRecord, judged: &Judged) -> Self {
+        let stored = !record.organization.keeps_nothing();
+        // Where nothing is kept, one is drawn for an answer that waits for it, and no other.
+        let drawn = judged.patches.is_some() && (stored || road.handed().is_awaited(record.id));
+        Self { heatmap: record.options.heatmap.filter(|_| drawn), preview: record.options.preview && stored, stored }
     }
 
     fn status(&self, asset: Asset) -> AssetStatus {
@@ -230,16 +286,21 @@ impl Wanted {
             Asset::Heatmap => self.heatmap.is_some(),
             Asset::Preview => self.preview,
         };
-        if wanted { AssetStatus::Pending } else { AssetStatus::None }
+        if wanted && self.stored { AssetStatus::Pending } else { AssetStatus::None }
     }
 }
 
 /// Runs the pipeline on a blocking thread. The outer error is a panic there.
-async fn judge(pipeline: &Pipeline, bytes: Bytes, ask: Ask, measure: bool) -> anyhow::Result<Result<(Judged, Seen), Unjudged>> {
+async fn judge(
+    pipeline: &Pipeline,
+    bytes: Bytes,
+    ask: Ask,
+    (measure, question): (bool, Option<String>),
+) -> anyhow::Result<Result<(Judged, Seen), Unjudged>> {
     let pipeline = pipeline.clone();
     let judge = move || {
         let judged = pipeline.judge(bytes, &ask)?;
-        let seen = Seen::of(&pipeline, &judged, measure);
+        let seen = Seen::of(&pipeline, &judged, measure, question.as_deref());
         Ok((judged, seen))
     };
     Ok(tokio::task::spawn_blocking(judge).await?)

@@ -12,14 +12,17 @@ mod documents;
 mod draw;
 pub mod fetch_image;
 mod fetched;
+mod handed;
 mod ingest;
 pub mod judge;
+mod keeper;
 mod lab;
 pub mod names;
 mod originals;
 mod places;
 mod ranges;
 mod receipts;
+mod repeat;
 pub mod report;
 mod retention;
 mod road;
@@ -37,12 +40,14 @@ pub use bench::Bench;
 pub use deliver::Deliverer;
 pub use detect::{Detected, Sent};
 pub use documents::AssetState;
+pub use handed::Unstored;
+pub use keeper::{Keeper, Swept};
 pub use road::Road;
 pub use settings::Settings;
 pub use touchstone_pipeline::{forensics, stages::provenance::Credentials, trust_list::TrustListFacts};
 pub use touchstone_store::{
     AnalysisRecord, Asset, AssetRecord, AssetStatus, Attempt, BatchRecord, DeliveryRecord, DeliveryState, DocumentKind, DocumentRecord,
-    DocumentStatus, FailureCode, LogPage, Origin, SetRecord, Settlement, Turn, Webhook, WebhookChange,
+    DocumentStatus, Erasure, FailureCode, Forgotten, Found, LogPage, Origin, SetRecord, Settlement, Turn, Webhook, WebhookChange,
 };
 pub use upload::{Presigned, UploadQuery};
 pub use usage::Usage;

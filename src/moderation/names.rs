@@ -13,6 +13,9 @@ pub const UPLOADS: &str = "uploads";
 /// The folder of images that were fetched from foreign URLs.
 const FETCHED: &str = "fetched";
 
+/// The folder of images of the /v1 API, sent or fetched.
+const SENT: &str = "sent";
+
 /// Longest stem kept of a client's file name, in characters.
 const LONGEST_STEM: usize = 80;
 
@@ -38,14 +41,39 @@ pub fn fresh_key(name: &str) -> String {
 /// The key of a fetched image: the same image of the same organisation always has the same.
 #[must_use]
 pub fn fetched_key(organization: OrganizationId, sha256: &str, format: Format) -> String {
-    let extension = IMAGE_EXTENSIONS.iter().find(|(_, its)| *its == format).map_or("img", |(extension, _)| extension);
-    format!("{FETCHED}/{organization}/{sha256}.{extension}")
+    format!("{FETCHED}/{organization}/{sha256}.{}", extension(format))
+}
+
+/// The key of an image of the /v1 API: one document's alone.
+#[must_use]
+pub fn sent_key(organization: OrganizationId, name: Uuid, format: Format) -> String {
+    format!("{SENT}/{organization}/{name}.{}", extension(format))
+}
+
+fn extension(format: Format) -> &'static str {
+    IMAGE_EXTENSIONS.iter().find(|(_, its)| *its == format).map_or("img", |(extension, _)| extension)
 }
 
 /// Whether an object was fetched from a foreign URL, and not uploaded.
 #[must_use]
 pub fn is_fetched(object_key: &str) -> bool {
-    object_key.split('/').next() == Some(FETCHED)
+    is_in(FETCHED, object_key)
+}
+
+/// Whether an object is an image of the /v1 API: no other document is or will be made of it.
+#[must_use]
+pub fn is_sent(object_key: &str) -> bool {
+    is_in(SENT, object_key)
+}
+
+/// Whether a client was given a URL to put an object there.
+#[must_use]
+pub fn is_upload(object_key: &str) -> bool {
+    is_in(UPLOADS, object_key)
+}
+
+fn is_in(folder: &str, object_key: &str) -> bool {
+    object_key.split('/').next() == Some(folder)
 }
 
 /// What a client's `url` names.
@@ -157,5 +185,7 @@ mod tests {
         let key = fetched_key(organization, "00ff", Format::Jpeg);
         assert_eq!(key, "fetched/00000000-0000-0000-0000-000000000000/00ff.jpg");
         assert!(is_fetched(&key) && !is_fetched("uploads/fetched/x.jpg"));
+        let sent = sent_key(organization, Uuid::nil(), Format::Png);
+        assert!(is_sent(&sent) && !is_sent(&key) && is_upload("uploads/x.jpg") && !is_upload(&sent), "{sent}");
     }
 }

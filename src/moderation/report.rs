@@ -17,6 +17,9 @@ use uuid::Uuid;
 
 use crate::road::Road;
 
+/// Why there is no heatmap where nothing is kept.
+pub const NOT_STORED: &str = "This organisation stores no pictures";
+
 /// The verdict on one image.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Report {
@@ -130,7 +133,7 @@ pub struct ReportedSignal {
 /// Something that a reader of the verdict should know of the picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReportedWarning {
-    /// `source_size`, `blur_dark`, `screen_recapture`, `watermark` or `first_frame_only`.
+    /// `source_size`, `blur_dark`, `screen_recapture`, `watermark`, `first_frame_only` or `heatmap_not_stored`.
     #[schema(example = "source_size")]
     pub r#type: &'static str,
     /// What about it.
@@ -154,9 +157,16 @@ impl Road {
     /// did not come by /v1 is told as that API tells it when nothing was asked for.
     #[must_use]
     pub fn report(&self, document: &DocumentRecord) -> Option<Report> {
+        self.report_with(document, None)
+    }
+
+    /// The same with a heatmap that is in hand and stored nowhere. One that cannot be had any more is warned of.
+    #[must_use]
+    pub fn report_with(&self, document: &DocumentRecord, heatmap: Option<String>) -> Option<Report> {
         let verdict = document.verdict.as_ref().filter(|_| document.status == DocumentStatus::Done)?;
         let drawn = document.heatmap.status == AssetStatus::Ready && document.asked.as_ref().is_some_and(|asked| asked.heatmap);
-        Some(report(document, verdict, drawn.then(|| self.asset_url(document.id, Asset::Heatmap))))
+        let heatmap = heatmap.or_else(|| drawn.then(|| self.asset_url(document.id, Asset::Heatmap)));
+        Some(report(document, verdict, heatmap))
     }
 
     /// Why a document failed, as its owner is told; `None` for one that did not.
@@ -176,6 +186,7 @@ impl Road {
 fn report(document: &DocumentRecord, verdict: &Verdict, heatmap_url: Option<String>) -> Report {
     let asked = document.asked.clone().unwrap_or_default();
     let (answer, confidence, verdict_confidence) = weighed(verdict, asked.threshold);
+    let unstored = asked.heatmap && heatmap_url.is_none() && document.organization.keeps_nothing();
     Report {
         id: document.id.0,
         verdict: answer,
@@ -190,7 +201,7 @@ fn report(document: &DocumentRecord, verdict: &Verdict, heatmap_url: Option<Stri
         signals: verdict.signals().map(ReportedSignal::from).collect(),
         unsure: verdict.unsure,
         label: verdict.label.name(),
-        warnings: verdict.warnings().filter_map(warning).collect(),
+        warnings: verdict.warnings().filter_map(warning).chain(unstored.then(not_stored)).collect(),
         model: ReportedModel { name: verdict.model.name.clone(), version: verdict.model.version.clone() },
         test: document.test,
         cached: document.cached,
@@ -229,6 +240,11 @@ impl From<&Signal> for ReportedSignal {
             unsigned_claim: signal.unsigned_claim,
         }
     }
+}
+
+/// Where nothing is kept but the verdict, a heatmap is only in the one answer that its image was judged for.
+fn not_stored() -> ReportedWarning {
+    ReportedWarning { r#type: "heatmap_not_stored", label: NOT_STORED.to_owned() }
 }
 
 /// That a picture was examined and is no photograph of a screen is no warning.

@@ -18,6 +18,8 @@ use touchstone_store::{Presented, Store, Turn};
 
 use crate::{
     bench::{Bench, Seats},
+    handed::Handed,
+    keeper::Keeper,
     lab,
     places::Places,
     settings::{Settings, V1},
@@ -43,6 +45,7 @@ struct Inner {
     places: Places,
     settings: Settings,
     archives: Places,
+    handed: Handed,
 }
 
 /// Archives that are looked through at once, and of one organisation.
@@ -53,17 +56,9 @@ impl Road {
     #[must_use]
     pub fn new(store: Store, blobs: Blobs, signer: Signer, fetcher: Fetcher, poster: Poster, settings: Settings) -> Self {
         let places = Places::new(settings.concurrent_fetches, settings.concurrent_fetches_per_organization);
+        let (archives, handed) = (Places::new(ARCHIVES.0, ARCHIVES.1), Handed::default());
         Self {
-            inner: Arc::new(Inner {
-                store,
-                blobs,
-                signer,
-                fetcher,
-                poster,
-                places,
-                settings,
-                archives: Places::new(ARCHIVES.0, ARCHIVES.1),
-            }),
+            inner: Arc::new(Inner { store, blobs, signer, fetcher, poster, places, settings, archives, handed }),
             words: None,
             lab: None,
             seats: None,
@@ -129,6 +124,17 @@ impl Road {
 
     pub(crate) fn places(&self) -> &Places {
         &self.inner.places
+    }
+
+    /// Pictures on their way from a job to the request that waits for them.
+    pub(crate) fn handed(&self) -> &Handed {
+        &self.inner.handed
+    }
+
+    /// What lets go of what is not to be kept.
+    #[must_use]
+    pub fn keeper(&self) -> Keeper {
+        Keeper::new(self.store().clone(), self.blobs().clone(), self.settings().retention)
     }
 
     /// Places for archives that are looked through.

@@ -14,10 +14,12 @@ use touchstone_core::{
     time::Timestamp,
 };
 use touchstone_store::{DocumentRecord, DocumentStatus, NewPart, NewSet, Origin, SetRecord, Work};
+use uuid::Uuid;
 
 use crate::{
     detect::{Sent, options, submission},
     fetch_image::FetchImage,
+    ingest::stored,
     judge::JudgeDocument,
     road::Road,
     trouble::{RETRY_AFTER, Trouble},
@@ -65,7 +67,7 @@ impl Road {
         match sent {
             Sent::Bytes(bytes) => {
                 let format = self.believed(&bytes)?;
-                let kept = self.keep_fetched(caller.organization.id, bytes, format).await?;
+                let kept = self.keep_sent(caller.organization.id, Uuid::new_v4(), bytes, format).await?;
                 Ok(Origin::Kept { object_key: kept.object_key, object_etag: kept.object_etag })
             }
             Sent::Url(url) => {
@@ -139,6 +141,7 @@ impl Road {
 
 fn new_part(part: Part, caller: &Caller) -> Result<NewPart, serde_json::Error> {
     let (id, organization) = (DocumentId::random(), caller.organization.id);
+    let part = Part { asked: stored(part.asked, caller), ..part };
     let job = match &part.origin {
         Origin::Kept { .. } => NewJob::now(&JudgeDocument { document: id }, organization, Lane::Batch)?,
         Origin::At(_) => NewJob::now(&FetchImage { document: id }, organization, Lane::Batch)?,

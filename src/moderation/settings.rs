@@ -64,6 +64,62 @@ pub struct V1 {
     pub concurrent_fetches: usize,
     /// Where a 503 sends people; empty: this server's own `/v1/health`.
     pub status_page: String,
+    /// Verdicts that are taken over.
+    pub cache: Cache,
+}
+
+/// `[v1.cache]`: the same image, sent again with the same question, has the verdict that it had (row V11).
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Whether verdicts are taken over at all.
+    pub enabled: bool,
+    /// What one costs that was.
+    pub credits: CachePrice,
+}
+
+/// What a verdict costs that was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CachePrice {
+    /// As much as any other.
+    Charge,
+    /// Nothing.
+    Free,
+}
+
+/// `[retention]`: how long what is stored of an image is kept (row V12).
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Minutes after its last document has ended that an uploaded image or archive is kept.
+    pub originals_minutes: u64,
+    /// Days that heatmaps and previews are kept.
+    pub pictures_days: u64,
+    /// Days that a verdict, and whatever else is known of a document, is kept; 0: for good.
+    pub documents_days: u64,
+}
+
+impl Retention {
+    /// Whether what is kept is kept as long as it is needed.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn check(&self, jobs: &Jobs) -> Result<(), String> {
+        if self.originals_minutes.saturating_mul(60) < jobs.replay_seconds {
+            return Err(format!(
+                "retention.originals_minutes is {}, which is shorter than jobs.replay_seconds ({}): a submission that is repeated needs its image that long",
+                self.originals_minutes, jobs.replay_seconds
+            ));
+        }
+        if self.pictures_days == 0 {
+            return Err(
+                "retention.pictures_days is 0; an organisation whose pictures shall not be stored at all is set to `--retention zero`"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
 }
 
 /// `[webhooks]`: where what happened is told, and how patiently (row V10).
@@ -158,6 +214,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// `[v1]`.
     pub v1: V1,
+    /// `[retention]`.
+    pub retention: Retention,
     /// `[jobs]`.
     pub jobs: Jobs,
     /// `[webhooks]`.
@@ -202,6 +260,16 @@ mod tests {
         // T4
         assert_eq!(jobs(&["a"], &[]).served(), None);
         assert_eq!(jobs(&["a"], &["shared", "a"]).served(), Some(vec![String::new(), "a".into()]));
+    }
+
+    #[test]
+    fn an_image_is_kept_as_long_as_its_submission_may_be_repeated() {
+        // T17, V12
+        let jobs = Jobs { replay_seconds: 600, ..jobs(&[], &[]) };
+        let kept = |originals_minutes, pictures_days| Retention { originals_minutes, pictures_days, documents_days: 0 }.check(&jobs);
+        assert_eq!(kept(10, 1), Ok(()));
+        assert!(kept(9, 1).is_err_and(|reason| reason.contains("replay_seconds")));
+        assert!(kept(10, 0).is_err_and(|reason| reason.contains("--retention zero")));
     }
 
     #[test]

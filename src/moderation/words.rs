@@ -19,7 +19,9 @@ use touchstone_pipeline::{
     analysis::wording::{self, Wording},
     settings,
 };
-use touchstone_store::{Store, StoreError};
+use touchstone_store::{DocumentRecord, Store, StoreError};
+
+use crate::road::Road;
 
 /// How long before the deadline the model's time is over: the store's own margin, and a moment for the way there.
 const MARGIN: Duration = Duration::from_millis(1500);
@@ -135,17 +137,21 @@ impl Place {
         self.words.max_side
     }
 
-    /// Asks beside everything else, and records what came of it.
-    pub(crate) fn ask(self, store: Store, question: Question) {
+    /// Asks beside everything else, and records what came of it: with that the document has ended, and may lose its original.
+    pub(crate) fn ask(self, road: Road, record: &DocumentRecord, question: Question) {
         let asked = self.words.asked.clone();
+        let original = record.organization.keeps_nothing().then(|| record.object_key.clone());
         asked.spawn(async move {
             let document = question.document;
             let said = self.words.words(question, self.until).await;
-            match store.finish_analysis(document, said.as_ref()).await {
+            match road.store().finish_analysis(document, said.as_ref()).await {
                 Ok(true) => {}
                 Ok(false) => tracing::warn!(%document, "an analysis came too late and is skipped"),
                 // Its time runs out by itself.
                 Err(error) => tracing::error!(%document, %error, "an analysis could not be recorded"),
+            }
+            if let Some(object_key) = original {
+                road.keeper().let_go(&object_key).await;
             }
         });
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde_json::json;
 use touchstone_core::{
     finding::{Finding, Signal, Stage},
     submission::Profile,
@@ -29,6 +30,10 @@ use crate::{
     stage::Look,
     stages::{metadata::Metadata, quality::Quality, watermark::Watermark},
 };
+
+/// Counts up with every change of this crate after which the same bytes may get another verdict, or the same one in other words, although
+/// model and settings are the same. Releases count by themselves: their version is among the rules.
+const REVISION: u32 = 1;
 
 /// Everything needed to judge. Cheap to clone; clones share the model and its threads.
 #[derive(Clone)]
@@ -179,6 +184,15 @@ impl Pipeline {
     pub fn region(&self, judged: &Judged) -> Option<Region> {
         let (edits, rgb) = (self.card().edits?, &judged.picture.rgb);
         Region::hottest(rgb.width(), rgb.height(), &judged.seen.as_ref()?.patches).filter(|region| region.stands_out(edits))
+    }
+
+    /// Everything of this pipeline that a verdict under this profile depends on, in one line: where it is the same, so is the verdict on the
+    /// same bytes.
+    #[must_use]
+    pub fn identity(&self, profile: Profile) -> String {
+        let (card, inner) = (self.card(), &self.inner);
+        let name = (&card.name.name, &card.name.version);
+        json!([REVISION, name, self.rules(profile), inner.lab.limits(), inner.bypass_watermark]).to_string()
     }
 
     /// The model's card.

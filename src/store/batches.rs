@@ -115,8 +115,9 @@ impl Store {
         let Some(row) = Entity::find_by_id(document.id.0).one(self.reader()).await? else { return Ok(None) };
         let Some(skipped) = row.skipped.as_ref().filter(|_| row.kind == DocumentKind::Zip) else { return Ok(None) };
         let skipped = parse(&row, "skipped", skipped)?;
-        let members = members(self.reader(), row.id).await?;
-        let members = members.into_iter().map(|row| documents::read(row, document.organization.clone())).collect::<Result<_, _>>()?;
+        // What was forgotten by itself is not told.
+        let members = members(self.reader(), row.id).await?.into_iter().filter(|member| member.forgotten.is_none());
+        let members = members.map(|row| documents::read(row, document.organization.clone())).collect::<Result<_, _>>()?;
         Ok(Some(BatchRecord { id: document.id, members, skipped }))
     }
 }

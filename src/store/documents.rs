@@ -87,6 +87,16 @@ impl FailureCode {
     }
 }
 
+/// Why nothing is left of a document but ids, amounts and times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum Forgotten {
+    /// Its time was over.
+    Expired,
+    /// Somebody wanted it gone.
+    Erased,
+}
+
 /// How far a picture beside the verdict has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
@@ -182,6 +192,8 @@ pub struct DocumentRecord {
     pub created_at: Timestamp,
     /// When it was done or failed.
     pub finished_at: Option<Timestamp>,
+    /// Only ids, amounts and times are left of it, and why.
+    pub forgotten: Option<Forgotten>,
 }
 
 impl DocumentRecord {
@@ -245,6 +257,7 @@ pub(crate) fn read(row: document::Model, organization: Organization) -> Result<D
         settlement: row.settlement,
         created_at: Timestamp(row.created_at),
         finished_at: row.finished_at.map(Timestamp),
+        forgotten: row.forgotten,
     })
 }
 

@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod balance;
 pub mod document;
+pub mod doomed_object;
 pub mod job;
 pub mod lease;
 pub mod ledger_entry;

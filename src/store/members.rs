@@ -1,8 +1,10 @@
 //! Members: the people of an organisation. An organisation that has an owner keeps one.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, Func},
 };
 use touchstone_core::{
     ids::{MemberId, OrganizationId},
@@ -14,6 +16,7 @@ use touchstone_core::{
 use crate::{
     AccountError, Store, StoreError,
     entities::{
+        document,
         member::{ActiveModel, Column, Entity, Model},
         organization,
     },
@@ -73,6 +76,24 @@ impl Store {
         Entity::delete_by_id(id.0).exec(&*write).await?;
         write.commit().await?;
         Ok(member)
+    }
+
+    /// Erases somebody: the member, and their address where they left it with a document.
+    ///
+    /// # Errors
+    /// [`AccountError::NoMember`], [`AccountError::LastOwner`], or when the database fails.
+    pub async fn erase_member(&self, id: MemberId) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        let member = held(&write, id).await?;
+        leaves_an_owner(&write, &member).await?;
+        Entity::delete_by_id(id.0).exec(&*write).await?;
+        let address = Expr::expr(Func::lower(Expr::col(document::Column::Email))).eq(member.email.as_str().to_lowercase());
+        document::Entity::update_many()
+            .col_expr(document::Column::Email, Expr::value(None::<String>))
+            .filter(document::Column::OrganizationId.eq(member.organization.0).and(address))
+            .exec(&*write)
+            .await?;
+        write.commit().await
     }
 
     /// Every member of an organisation, oldest first.

@@ -4,7 +4,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, Q
 use touchstone_core::{
     credit::{Balance, Credits, Entry},
     ids::OrganizationId,
-    organization::{Dialect, Organization},
+    organization::{Dialect, Organization, Retention},
     plan::Plan,
     time::Timestamp,
 };
@@ -86,6 +86,7 @@ impl Store {
             secure_assets: Set(organization.secure_assets),
             stripe_customer_id: Set(organization.stripe_customer_id.clone()),
             plan: Set(organization.plan.name().to_owned()),
+            retention: Set(organization.retention.name().to_owned()),
             ..Default::default()
         };
         organization::Entity::update_many().set(row).filter(organization::Column::Id.eq(id.0)).exec(&*write).await?;
@@ -125,6 +126,7 @@ pub(crate) async fn insert(write: &DatabaseTransaction, new: NewOrganization) ->
         stripe_customer_id: Set(new.stripe_customer_id.clone()),
         created_at: Set(now.0),
         plan: Set(new.plan.name().to_owned()),
+        retention: Set(Retention::default().name().to_owned()),
     };
     organization::Entity::insert(row).exec_without_returning(write).await?;
     // What it starts with stands for this month's allowance, if its plan has one.
@@ -148,6 +150,7 @@ pub(crate) async fn insert(write: &DatabaseTransaction, new: NewOrganization) ->
         heatmap_for_real: false,
         secure_assets: false,
         stripe_customer_id,
+        retention: Retention::default(),
     })
 }
 
@@ -156,6 +159,7 @@ pub(crate) fn read(row: organization::Model) -> Result<Organization, StoreError>
     let unreadable = |what| StoreError::Unreadable { row: format!("organization {}", row.id), what };
     let dialect = row.dialect.parse().map_err(|_| unreadable("dialect"))?;
     let plan = row.plan.parse().map_err(|_| unreadable("plan"))?;
+    let retention = row.retention.parse().map_err(|_| unreadable("retention"))?;
     Ok(Organization {
         id: OrganizationId(row.id),
         name: row.name,
@@ -166,5 +170,6 @@ pub(crate) fn read(row: organization::Model) -> Result<Organization, StoreError>
         heatmap_for_real: row.heatmap_for_real,
         secure_assets: row.secure_assets,
         stripe_customer_id: row.stripe_customer_id,
+        retention,
     })
 }

@@ -97,7 +97,9 @@ impl Store {
         let Some(row) = Entity::find_by_id(document.id.0).one(self.reader()).await? else { return Ok(None) };
         let Some(refused) = row.skipped.as_deref().filter(|_| row.kind == DocumentKind::Batch) else { return Ok(None) };
         let refused = parse(&row, "skipped", refused)?;
-        let parts = Entity::find().filter(Column::BatchId.eq(row.id)).order_by_asc(Column::Position).all(self.reader()).await?;
+        // What was forgotten by itself is not told.
+        let parts = Entity::find().filter(Column::BatchId.eq(row.id).and(Column::Forgotten.is_null()));
+        let parts = parts.order_by_asc(Column::Position).all(self.reader()).await?;
         let parts = parts.into_iter().map(|part| documents::read(part, document.organization.clone())).collect::<Result<_, _>>()?;
         Ok(Some(SetRecord { id: document.id, parts, refused, created_at: document.created_at }))
     }

@@ -34,6 +34,19 @@ pub struct Finished<'a> {
     pub preview: AssetStatus,
     /// The verdict in words.
     pub analysis: Analyzed<'a>,
+    /// What finds it again when the same is sent; `None`: nothing shall.
+    pub content_key: Option<&'a str>,
+    /// The verdict was taken over from an earlier document, at this price.
+    pub cached: Option<Price>,
+}
+
+/// What a verdict costs that was taken over from an earlier document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Price {
+    /// As much as any other.
+    Full,
+    /// Nothing: what was set aside for it goes back, and no use is proven.
+    Nothing,
 }
 
 /// How drawing a picture ended.
@@ -87,13 +100,18 @@ impl Store {
                 verdict: Set(Some(verdict)),
                 regions: Set(Some(regions)),
                 forensics: Set(finished.forensics.map(Value::to_string)),
+                cached: Set(finished.cached.is_some()),
+                content_key: Set(finished.content_key.map(str::to_owned)),
                 heatmap_status: Set(finished.heatmap),
                 preview_status: Set(finished.preview),
                 ..ended(&row, Settlement::Settled)
             };
             finished.analysis.set(&mut done)?;
+            match finished.cached {
+                Some(Price::Nothing) => give_away(&write, &row, &mut done).await?,
+                Some(Price::Full) | None => settle(&write, &row).await?,
+            }
             done.update(&*write).await?;
-            settle(&write, &row).await?;
         }
         write.commit().await?;
         Ok(true)
@@ -210,7 +228,13 @@ pub(crate) const fn taken(row: &Model) -> Taken {
     Taken { credits: Credits { base: row.charged_base, boost: row.charged_boost }, month: row.base_month }
 }
 
-async fn fail_document(write: &DatabaseTransaction, document: DocumentId, code: FailureCode, message: &str) -> Result<(), StoreError> {
+/// Fails a document that has not ended. Of one that has, only pending pictures fail.
+pub(crate) async fn fail_document(
+    write: &DatabaseTransaction,
+    document: DocumentId,
+    code: FailureCode,
+    message: &str,
+) -> Result<(), StoreError> {
     let Some(row) = unfinished(write, document).await? else { return fail_pictures(write, document).await };
     let failed = ActiveModel {
         status: Set(DocumentStatus::Failed),
@@ -219,7 +243,7 @@ async fn fail_document(write: &DatabaseTransaction, document: DocumentId, code: 
         ..ended(&row, Settlement::Released)
     };
     failed.update(write).await?;
-    release(write, &row).await
+    release(write, &row).await.map(drop)
 }
 
 /// Nobody will draw them any more.
@@ -243,16 +267,27 @@ async fn settle(write: &DatabaseTransaction, row: &Model) -> Result<(), StoreErr
     explain(write, row, Movement { entry: Entry::Settle, from, to: from, units: row.units, document: None, note: None }).await
 }
 
-/// The reservation goes back, base to base and boost to boost; base of a month that is over has lapsed, and the row says so.
-async fn release(write: &DatabaseTransaction, row: &Model) -> Result<(), StoreError> {
+/// The reservation goes back although there is a verdict; what has lapsed meanwhile stays paid.
+async fn give_away(write: &DatabaseTransaction, row: &Model, done: &mut ActiveModel) -> Result<(), StoreError> {
+    let back = release(write, row).await?;
+    done.charged_base = Set(row.charged_base - back.base);
+    done.charged_boost = Set(row.charged_boost - back.boost);
+    done.units = Set(0);
+    Ok(())
+}
+
+/// The reservation goes back, base to base and boost to boost; base of a month that is over has lapsed, and the row says so. Answers what
+/// came back.
+async fn release(write: &DatabaseTransaction, row: &Model) -> Result<Credits, StoreError> {
     let taken = taken(row);
     if taken.credits == Credits::default() {
-        return Ok(());
+        return Ok(taken.credits);
     }
     let from = credits::locked(write, OrganizationId(row.organization_id)).await?;
     let note = lapsed(from, taken).then(|| format!("{} base credits of a month that is over lapsed", taken.credits.base));
-    let movement = Movement { entry: Entry::Release, from, to: from.release(taken), units: 0, document: None, note: note.as_deref() };
-    explain(write, row, movement).await
+    let to = from.release(taken);
+    explain(write, row, Movement { entry: Entry::Release, from, to, units: 0, document: None, note: note.as_deref() }).await?;
+    Ok(Credits { base: to.left.base - from.left.base, boost: to.left.boost - from.left.boost })
 }
 
 const fn lapsed(from: Balance, taken: Taken) -> bool {

@@ -257,7 +257,7 @@ async fn take_upload(write: &DatabaseTransaction, organization: OrganizationId, 
     let taken = upload::Entity::update_many()
         .col_expr(upload::Column::State, Expr::value(UploadState::Taken))
         .filter(upload::Column::ObjectKey.eq(object_key).and(upload::Column::OrganizationId.eq(organization.0)))
-        .filter(upload::Column::State.ne(UploadState::Expiring))
+        .filter(upload::Column::State.is_not_in([UploadState::Expiring, UploadState::Removed]))
         .exec(write)
         .await?;
     Ok(taken.rows_affected > 0)
@@ -332,5 +332,6 @@ fn row(new: &NewDocument, options: String, fingerprint: String, now: Timestamp) 
         forensics: Set(None),
         cached: Set(false),
         content_key: Set(None),
+        forgotten: Set(None),
     })
 }

@@ -9,6 +9,7 @@ mod ledger;
 mod migrating;
 mod model;
 mod money;
+mod retention;
 mod submissions;
 mod uploads;
 mod usage;

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::Expr,
+    QuerySelect, UpdateMany, sea_query::Expr,
 };
 use touchstone_core::{ids::OrganizationId, time::Timestamp};
 use uuid::Uuid;
@@ -25,8 +25,11 @@ pub enum UploadState {
     Stored,
     /// A document was made of it; it may not be written again, but submitted again.
     Taken,
-    /// Never submitted and about to be deleted; too late to submit it.
+    /// Not needed any more and about to be deleted; too late to submit it.
     Expiring,
+    /// Its bytes were deleted. Whoever submits it again within minutes is told the first document (row T17), and the row stays as long as
+    /// its URL may be used, so that what is written there late is found.
+    Removed,
 }
 
 /// An upload about to be permitted.
@@ -110,7 +113,7 @@ impl Store {
         credits::locked(&write, new.organization).await?;
         let known = Entity::find_by_id(new.object_key.as_str()).lock_exclusive().one(&*write).await?;
         match known.map(|row| row.state) {
-            Some(UploadState::Expiring) => return Ok(false),
+            Some(UploadState::Expiring | UploadState::Removed) => return Ok(false),
             Some(_) => {
                 let later = Entity::update_many().col_expr(Column::ExpiresAt, Expr::value(new.expires_at.0));
                 later.filter(Column::ObjectKey.eq(new.object_key)).exec(&*write).await?;
@@ -128,11 +131,7 @@ impl Store {
     /// When the database fails.
     pub async fn expire_upload(&self, object_key: &str) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        let expired = Entity::update_many()
-            .col_expr(Column::State, Expr::value(UploadState::Expiring))
-            .filter(Column::ObjectKey.eq(object_key).and(Column::State.ne(UploadState::Taken)))
-            .exec(&*write)
-            .await?;
+        let expired = expiring().filter(Column::ObjectKey.eq(object_key).and(Column::State.ne(UploadState::Taken))).exec(&*write).await?;
         write.commit().await?;
         Ok(expired.rows_affected > 0)
     }
@@ -176,11 +175,7 @@ impl Store {
             .lock_exclusive()
             .all(&*write)
             .await?;
-        Entity::update_many()
-            .col_expr(Column::State, Expr::value(UploadState::Expiring))
-            .filter(Column::ObjectKey.is_in(over.iter().map(|row| row.object_key.clone())))
-            .exec(&*write)
-            .await?;
+        expiring().filter(Column::ObjectKey.is_in(over.iter().map(|row| row.object_key.clone()))).exec(&*write).await?;
         write.commit().await?;
         Ok(over.into_iter().map(|row| Upload { state: UploadState::Expiring, ..read(row) }).collect())
     }
@@ -198,6 +193,12 @@ impl Store {
     }
 }
 
+/// Nobody may submit it from now on.
+pub(crate) fn expiring() -> UpdateMany<Entity> {
+    let marked = Entity::update_many().col_expr(Column::State, Expr::value(UploadState::Expiring));
+    marked.col_expr(Column::ExpiringSince, Expr::value(Timestamp::now().0))
+}
+
 fn row(new: NewUpload) -> ActiveModel {
     ActiveModel {
         object_key: Set(new.object_key),
@@ -209,6 +210,7 @@ fn row(new: NewUpload) -> ActiveModel {
         state: Set(UploadState::Issued),
         size: Set(None),
         etag: Set(None),
+        expiring_since: Set(None),
     }
 }
 

@@ -154,7 +154,7 @@ group!(
 );
 group!(
     /// It was here once.
-    Gone: ("410", ErrorBody, "It was removed when its time was over")
+    Gone: ("410", ErrorBody, "It was removed when its time was over, or erased")
 );
 group!(
     /// The path holds something that is no id.

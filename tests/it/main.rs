@@ -17,6 +17,7 @@ mod fuzz;
 mod hostile;
 mod ops;
 mod remote;
+mod retention;
 mod road;
 mod schemathesis;
 mod sdk;

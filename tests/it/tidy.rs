@@ -18,7 +18,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("src/billing", &["core", "store"]),
     ("src/moderation", &["core", "pipeline", "net", "store", "blobs"]),
     ("src/web", &["core", "moderation", "billing"]),
-    ("src/cli", &["core", "pipeline", "store", "billing"]),
+    ("src/cli", &["core", "pipeline", "store", "billing", "moderation"]),
 ];
 
 /// Who may hold a library that draws the outside in; everybody else must do without.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use touchstone_core::{
     credit::Credits,
     ids::OrganizationId,
-    organization::{Dialect, Organization},
+    organization::{Dialect, Organization, Retention},
     plan::Plan,
 };
 use touchstone_store::{NewOrganization, Store};
@@ -46,6 +46,9 @@ pub(super) struct CreateOrg {
     /// Whether heatmaps and previews open only with its own key.
     #[arg(long)]
     secure_assets: Option<bool>,
+    /// How long its images are kept: standard, or zero (nothing is kept but the verdict).
+    #[arg(long, default_value = "standard")]
+    retention: Retention,
 }
 
 /// `touchstone admin org set …`
@@ -78,6 +81,9 @@ pub(super) struct SetOrg {
     /// Whether heatmaps and previews open only with its own key, or with a link that /query gave to it.
     #[arg(long)]
     secure_assets: Option<bool>,
+    /// How long its images are kept from now on: standard, or zero (nothing is kept but the verdict).
+    #[arg(long)]
+    retention: Option<Retention>,
 }
 
 /// Runs one of these commands.
@@ -106,9 +112,10 @@ async fn create(store: &Store, new: CreateOrg) -> anyhow::Result<Value> {
     let stripe_customer_id = stripe_customer.filter(|customer| !customer.is_empty());
     let made = NewOrganization { name, dialect, plan, metered, stripe_customer_id, credits };
     let mut made = store.create_organization(made).await?;
-    if new.secure_assets == Some(true) {
+    let (secure_assets, retention) = (new.secure_assets == Some(true), new.retention);
+    if secure_assets || retention != Retention::default() {
         // Nobody has a key yet, so nothing can be asked in between.
-        made = store.change_organization(made.id, |made| Organization { secure_assets: true, ..made }).await?;
+        made = store.change_organization(made.id, |made| Organization { secure_assets, retention, ..made }).await?;
     }
     let mut answer = described(&made);
     answer["credits"] = store.credits(made.id).await?.total().into();
@@ -132,6 +139,7 @@ fn changed(mut organization: Organization, changes: SetOrg) -> Organization {
     organization.private_queries = changes.private_queries.unwrap_or(organization.private_queries);
     organization.heatmap_for_real = changes.heatmap_for_real.unwrap_or(organization.heatmap_for_real);
     organization.secure_assets = changes.secure_assets.unwrap_or(organization.secure_assets);
+    organization.retention = changes.retention.unwrap_or(organization.retention);
     organization
 }
 
@@ -140,7 +148,7 @@ fn described(organization: &Organization) -> Value {
         "organization_id": organization.id, "name": organization.name, "dialect": organization.dialect, "plan": organization.plan,
         "metered": organization.metered, "stripe_customer_id": organization.stripe_customer_id,
         "private_queries": organization.private_queries, "heatmap_for_real": organization.heatmap_for_real,
-        "secure_assets": organization.secure_assets,
+        "secure_assets": organization.secure_assets, "retention": organization.retention,
     })
 }
 

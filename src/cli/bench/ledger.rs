@@ -183,6 +183,8 @@ async fn settle_one(store: &Store, worker: &str, verdict: &Verdict) -> anyhow::R
             heatmap: AssetStatus::None,
             preview: AssetStatus::None,
             analysis: Analyzed::None,
+            content_key: None,
+            cached: None,
         };
         anyhow::ensure!(store.finish(&job.lease, document, finished).await? && store.complete(&job.lease).await?, "a lease was lost");
     }

@@ -27,6 +27,8 @@ pub(super) struct Report {
     server_to_raw: Option<f64>,
     v1_images_per_second: Option<f64>,
     v1_to_raw: Option<f64>,
+    repeats_per_second: Option<f64>,
+    repeat_to_v1: Option<f64>,
     client_cpu_share: Option<f64>,
 }
 
@@ -49,6 +51,8 @@ impl Report {
             server_to_raw: throughput.and_then(|both| Some(both.server? / both.raw)),
             v1_images_per_second: throughput.and_then(|both| both.one_call),
             v1_to_raw: throughput.and_then(|both| Some(both.one_call? / both.raw)),
+            repeats_per_second: throughput.and_then(|both| both.again),
+            repeat_to_v1: throughput.and_then(|both| Some(both.again? / both.one_call?)),
             client_cpu_share: throughput.and_then(|both| both.client_cpu_share),
         }
     }
@@ -75,6 +79,9 @@ impl Report {
         }
         if let (Some(one_call), Some(ratio)) = (self.v1_images_per_second, self.v1_to_raw) {
             lines.push(format!("/v1/detect, one call each     {one_call:>8.2} images/s: {ratio:.3} of raw, without preview"));
+        }
+        if let (Some(again), Some(ratio)) = (self.repeats_per_second, self.repeat_to_v1) {
+            lines.push(format!("the same, taken over          {again:>8.2} images/s: {ratio:.1} times as many as are judged"));
         }
         if !self.optimised {
             lines.push("\nThis is a debug build: use `cargo run --release -- bench` for figures to quote.".into());

@@ -1,7 +1,7 @@
 //! The server against the raw pipeline: the same pictures, options and threads, both saturated.
 //!
 //! Raw is a loop of [`parts::whole`] on as many threads as the model has. Server is presign, PUT, detect and query until the
-//! heatmap is ready, and then one call of /v1/detect, by clients that run in the same process: their work is part of the machine's
+//! heatmap is ready, and then one call of /v1/detect, once and again, by clients that run in the same process: their work is part of the machine's
 //! load, so the processor time they took is told beside the ratio.
 
 use std::{
@@ -23,6 +23,8 @@ pub enum Way {
     Steps,
     /// In one call of /v1/detect, with heatmap; that API has no preview.
     OneCall,
+    /// The same, each for the second time: its verdict is taken over.
+    Again,
 }
 
 /// A running server, as the root package hands it in.
@@ -52,11 +54,13 @@ pub(super) struct Throughput {
     pub(super) server: Option<f64>,
     /// The same by one call of /v1/detect each.
     pub(super) one_call: Option<f64>,
+    /// The same for the second time, so that each verdict is taken over.
+    pub(super) again: Option<f64>,
     /// The clients' share of the processor time that the machine had during the server's run.
     pub(super) client_cpu_share: Option<f64>,
 }
 
-/// Runs raw, then the server both ways, then raw again; raw counts as the mean of both runs, so that a machine that slows down or speeds
+/// Runs raw, then the server in every way, then raw again; raw counts as the mean of both runs, so that a machine that slows down or speeds
 /// up during the minute favours neither.
 pub(super) fn compare(pipeline: &Pipeline, images: &[Bytes], clients: usize, server: Option<&dyn Server>) -> anyhow::Result<Throughput> {
     let first = raw(pipeline, images)?;
@@ -67,11 +71,13 @@ pub(super) fn compare(pipeline: &Pipeline, images: &[Bytes], clients: usize, ser
             raw: rate(images, first),
             server: None,
             one_call: None,
+            again: None,
             client_cpu_share: None,
         });
     };
     let served = server.judge_many(Way::Steps, images.to_vec(), clients)?;
     let in_one_call = server.judge_many(Way::OneCall, images.to_vec(), clients)?;
+    let again = server.judge_many(Way::Again, images.to_vec(), clients)?;
     let second = raw(pipeline, images)?;
     let cores = thread::available_parallelism().map_or(1, NonZero::get) as f64;
     let share = |cpu: Duration| cpu.as_secs_f64() / (served.wall.as_secs_f64() * cores).max(1e-9);
@@ -81,6 +87,7 @@ pub(super) fn compare(pipeline: &Pipeline, images: &[Bytes], clients: usize, ser
         raw: rate(images, (first + second) / 2),
         server: Some(rate(images, served.wall)),
         one_call: Some(rate(images, in_one_call.wall)),
+        again: Some(rate(images, again.wall)),
         client_cpu_share: served.client_cpu.map(share),
     })
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{AnalysisStatus, AssetStatus, DocumentKind, DocumentStatus, FailureCode, Settlement};
+use crate::{AnalysisStatus, AssetStatus, DocumentKind, DocumentStatus, FailureCode, Forgotten, Settlement};
 
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "document")]
@@ -57,6 +57,8 @@ pub struct Model {
     pub cached: bool,
     /// What it was judged by, for whoever sends the same again.
     pub content_key: Option<String>,
+    /// Nothing but ids, amounts and times is left of it, and why.
+    pub forgotten: Option<Forgotten>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -16,6 +16,7 @@ pub struct Model {
     pub stripe_customer_id: Option<String>,
     pub created_at: i64,
     pub plan: String,
+    pub retention: String,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

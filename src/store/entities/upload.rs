@@ -17,6 +17,8 @@ pub struct Model {
     pub state: UploadState,
     pub size: Option<i64>,
     pub etag: Option<String>,
+    /// Since when its bytes are about to be deleted.
+    pub expiring_since: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -46,8 +46,16 @@ async fn submitted(f: &Fixture) -> DocumentId {
 
 async fn judged(f: &Fixture, analysis: Analyzed<'_>) -> DocumentId {
     let id = submitted(f).await;
-    let finished =
-        Finished { verdict: &verdict(), regions: &[], forensics: None, heatmap: AssetStatus::None, preview: AssetStatus::None, analysis };
+    let finished = Finished {
+        verdict: &verdict(),
+        regions: &[],
+        forensics: None,
+        heatmap: AssetStatus::None,
+        preview: AssetStatus::None,
+        analysis,
+        content_key: None,
+        cached: None,
+    };
     assert!(f.store.finish(&f.claim_one().await.lease, id, finished).await.expect("finish"));
     id
 }
@@ -67,6 +75,8 @@ async fn an_analysis_is_recorded_with_its_verdict(f: Fixture) {
         heatmap: AssetStatus::None,
         preview: AssetStatus::None,
         analysis: Analyzed::Ready(&own),
+        content_key: None,
+        cached: None,
     };
     assert!(f.store.finish(&f.claim_one().await.lease, id, finished).await.expect("finish"));
     assert_eq!(read(&f, id).await, AnalysisRecord::Ready(own.clone()));

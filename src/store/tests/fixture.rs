@@ -178,6 +178,8 @@ pub(super) async fn finish(store: &Store, lease: &Lease, document: DocumentId) -
         heatmap: AssetStatus::Pending,
         preview: AssetStatus::Pending,
         analysis: Analyzed::None,
+        content_key: None,
+        cached: None,
     };
     store.finish(lease, document, finished).await
 }

@@ -122,6 +122,8 @@ async fn metered_organisations_and_test_keys_pay_nothing(f: Fixture) {
         heatmap: AssetStatus::None,
         preview: AssetStatus::None,
         analysis: Analyzed::None,
+        content_key: None,
+        cached: None,
     };
     assert!(f.store.finish(&job.lease, id, finished).await.expect("finish"));
     assert_eq!((f.ledger(metered).await, f.units(metered).await), (vec!["settle".to_owned()], 1), "counted, and nothing is moved");

@@ -150,6 +150,7 @@ async fn sweep(app: &TestApp) -> u64 {
         accounts: app.config.accounts.clone(),
         v1: app.config.v1.clone(),
         webhooks: app.config.webhooks.clone(),
+        retention: app.config.retention,
         jobs: app.config.jobs.clone(),
         public_url: url::Url::parse(&app.url).unwrap(),
         known_hosts: Vec::new(),

@@ -9,7 +9,7 @@ use touchstone_core::{
     organization::Dialect,
     verdict::{Label, Verdict},
 };
-use touchstone_moderation::{AnalysisRecord, Asset, AssetStatus, DocumentRecord, DocumentStatus};
+use touchstone_moderation::{AnalysisRecord, Asset, AssetStatus, DocumentRecord, DocumentStatus, report::NOT_STORED};
 
 use super::schema::{
     AnalysisAnswer, ImageAnswer, ModelAnswer, PictureStatus, Progress, QueryAnswer, ResultDetails, Scored, ScreenAnswer, SignalAnswer,
@@ -34,6 +34,9 @@ pub(crate) fn of(document: &DocumentRecord, link: impl Fn(Asset) -> String) -> Q
     if let Some(details) = &mut result_details {
         details.heatmap_status = picture_status(document.heatmap.status);
         details.heatmap_url = ready(Asset::Heatmap);
+        if verdict.is_some() && document.options.heatmap.is_some() && document.organization.keeps_nothing() {
+            details.warnings.push(not_stored());
+        }
         (details.analysis_results_status, details.analysis_results) = analysis(&document.analysis, document.organization.dialect);
         (details.analysis_result_status, details.analysis_result) = (details.analysis_results_status, details.analysis_results.clone());
     }
@@ -194,6 +197,11 @@ fn warning(warning: &Warning) -> WarningAnswer {
         Warning::Watermark { label, confidence } => WarningAnswer { confidence: Some(*confidence), ..plain("watermark", label) },
         Warning::FirstFrameOnly { frames, label } => WarningAnswer { frames: Some(*frames), ..plain("first_frame_only", label) },
     }
+}
+
+/// Where nothing is kept but the verdict there is no heatmap to ask for.
+fn not_stored() -> WarningAnswer {
+    WarningAnswer { r#type: "heatmap_not_stored", label: NOT_STORED.into(), confidence: None, metrics: None, frames: None }
 }
 
 fn signal(signal: &Signal) -> SignalAnswer {

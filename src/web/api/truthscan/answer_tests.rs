@@ -7,7 +7,7 @@ use touchstone_core::{
     finding::ScreenMetrics,
     ids::{DocumentId, OrganizationId},
     media::Format,
-    organization::Organization,
+    organization::{Organization, Retention},
     plan::Plan,
     submission::{Options, Profile},
     time::Timestamp,
@@ -57,6 +57,7 @@ fn document(status: DocumentStatus, verdict: Option<Verdict>) -> DocumentRecord 
             heatmap_for_real: false,
             secure_assets: false,
             stripe_customer_id: None,
+            retention: Retention::Standard,
         },
         kind: DocumentKind::Image,
         project: None,
@@ -84,6 +85,7 @@ fn document(status: DocumentStatus, verdict: Option<Verdict>) -> DocumentRecord 
         settlement: Settlement::Reserved,
         created_at: Timestamp(0),
         finished_at: None,
+        forgotten: None,
     }
 }
 

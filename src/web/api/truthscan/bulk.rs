@@ -18,7 +18,7 @@ use super::{
 use crate::{
     errors::Failure,
     extract::TakesJson,
-    openapi::{BadRequest, Bodied, Everywhere, Forbidden, Keyed},
+    openapi::{BadRequest, Bodied, Everywhere, Forbidden, Gone, Keyed},
     site::Site,
 };
 
@@ -70,7 +70,7 @@ pub(crate) async fn submit(site: Data<Site>, request: HttpRequest, _: TakesJson,
     operation_id = "bulkQuery",
     params(("apikey" = Option<String>, Header, nullable = false, description = "Only for organisations whose queries are private.")),
     request_body = QueryBody,
-    responses((status = 200, description = "The batch, or null", body = Option<BulkQueryAnswer>, content_type = "application/json"), BadRequest, Forbidden, Bodied, Everywhere)
+    responses((status = 200, description = "The batch, or null", body = Option<BulkQueryAnswer>, content_type = "application/json"), BadRequest, Forbidden, Gone, Bodied, Everywhere)
 )]
 pub(crate) async fn query(
     site: Data<Site>,

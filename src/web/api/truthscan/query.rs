@@ -6,8 +6,8 @@ use actix_web::{
 };
 use secrecy::SecretString;
 use serde::Serialize;
-use touchstone_core::ids::DocumentId;
-use touchstone_moderation::{DocumentKind, DocumentRecord};
+use touchstone_core::{ids::DocumentId, refusal::Refusal};
+use touchstone_moderation::{DocumentKind, DocumentRecord, Forgotten};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::{
     errors::Failure,
     extract::{TakesJson, asker, either_key, header_key, json},
     fields::Fields,
-    openapi::{Bodied, Everywhere, Forbidden},
+    openapi::{Bodied, Everywhere, Forbidden, Gone},
     site::Site,
 };
 
@@ -58,7 +58,7 @@ pub(crate) enum Queried {
     operation_id = "query",
     params(("apikey" = Option<String>, Header, nullable = false, description = "Only where the organisation's queries are private or its pictures secure.")),
     request_body = QueryBody,
-    responses((status = 200, description = "The image or the batch, or null", body = Option<Queried>, content_type = "application/json"), Forbidden, Bodied, Everywhere)
+    responses((status = 200, description = "The image or the batch, or null", body = Option<Queried>, content_type = "application/json"), Forbidden, Gone, Bodied, Everywhere)
 )]
 pub(crate) async fn query(
     site: Data<Site>,
@@ -84,7 +84,12 @@ pub(super) async fn found(site: &Site, request: &HttpRequest, payload: Payload) 
     let found = site.road(|road| async move { road.document(id).await }).await?;
     let Some(document) = found else { return Ok(None) };
     let sight = Sight::of(site, &document.organization, key, request).await?;
-    Ok(sight.sees.then_some((document, sight)))
+    match document.forgotten.filter(|_| sight.sees) {
+        Some(Forgotten::Expired) => Err(Refusal::Removed.into()),
+        // Of what somebody wanted gone not even that is told: the id is as unknown as any.
+        Some(Forgotten::Erased) => Ok(None),
+        None => Ok(sight.sees.then_some((document, sight))),
+    }
 }
 
 fn read(mut fields: Fields) -> Result<QueryBody, Failure> {

@@ -6,9 +6,10 @@ use actix_web::{
     HttpRequest,
     web::{Data, Json, Path, Payload},
 };
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 use touchstone_core::{ids::DocumentId, organization::Caller, refusal::Refusal, submission::Asked};
-use touchstone_moderation::{AssetStatus, Detected, DocumentKind, DocumentRecord, report::Report};
+use touchstone_moderation::{AssetStatus, Detected, DocumentKind, DocumentRecord, Unstored, report::Report};
 use utoipa::ToSchema;
 
 use super::{
@@ -106,13 +107,16 @@ pub(crate) async fn detect(
     let caller = bearer::caller(&site, &request).await?;
     let Sample { sent, param, asked, memory } = sample::read(&site, &request, payload).await?;
     let asked = Asked { request_id: id.0.clone(), ..asked };
+    let own = Some(asked.clone());
     let detected = site.road(|road| async move { road.detect(caller, sent, asked).await }).await;
     drop(memory);
-    let document = match detected.map_err(|failure| V1Failure::from(failure).about_image(&param))? {
-        Detected::Ended(document) => *document,
-        Detected::Queued(id) => waited(&site, id).await?,
+    let (document, heatmap) = match detected.map_err(|failure| V1Failure::from(failure).about_image(&param))? {
+        Detected::Ended { document, heatmap } => (*document, heatmap),
+        Detected::Queued(id) => (waited(&site, id).await?, None),
     };
-    let report = told(&site, &document).map_err(|failure| failure.about_image(&param))?;
+    // What was sent along is handed back, also where it is not stored.
+    let document = DocumentRecord { asked: own, ..document };
+    let report = told_with(&site, &document, heatmap.map(data_url)).map_err(|failure| failure.about_image(&param))?;
     Ok(Json(V1Detection { report, request_id: id.0, latency_ms: millis(begun) }))
 }
 
@@ -145,11 +149,11 @@ pub(crate) async fn detection(
     Ok(Json(V1Detection { report: told(&site, &document)?, request_id: id.0, latency_ms: millis(begun) }))
 }
 
-/// A document of the caller's organisation. Another's, and what is no id, are as if they were not there.
+/// A document of the caller's organisation. Another's, a forgotten one and what is no id are as if they were not there.
 pub(crate) async fn own(site: &Site, caller: &Caller, id: &str) -> Result<Option<DocumentRecord>, V1Failure> {
     let Ok(id) = id.parse::<DocumentId>() else { return Ok(None) };
     let document = site.road(|road| async move { road.document(id).await }).await?;
-    Ok(document.filter(|document| document.organization.id == caller.organization.id))
+    Ok(document.filter(|document| document.organization.id == caller.organization.id && document.forgotten.is_none()))
 }
 
 /// A document that somebody else judges, once there is all to tell of it.
@@ -169,8 +173,18 @@ pub(crate) fn is_told(document: &DocumentRecord) -> bool {
 /// # Errors
 /// Why it could not be judged.
 pub(crate) fn told(site: &Site, document: &DocumentRecord) -> Result<Report, V1Failure> {
+    told_with(site, document, None)
+}
+
+/// The same with a heatmap that is stored nowhere.
+fn told_with(site: &Site, document: &DocumentRecord, heatmap: Option<String>) -> Result<Report, V1Failure> {
     let road = site.pure_road();
-    road.report(document).ok_or_else(|| road.refusal(document).unwrap_or(Refusal::NoSuchDocument).into())
+    road.report_with(document, heatmap).ok_or_else(|| road.refusal(document).unwrap_or(Refusal::NoSuchDocument).into())
+}
+
+/// A picture as a URL that holds it (row V12).
+fn data_url(picture: Unstored) -> String {
+    format!("data:{};base64,{}", picture.content_type, BASE64_STANDARD.encode(picture.bytes))
 }
 
 /// Milliseconds since then.
