@@ -1,5 +1,6 @@
 //! V12: originals, pictures and documents go when their time is over, and nothing says that they are there.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{KEPT, count, days_pass, detect, objects, sweep};
@@ -43,9 +44,9 @@ async fn an_image_of_v1_goes_with_its_verdict() {
     let judged = detect(&client, &pictures::jpeg(1), json!({ "include_heatmap": true })).await;
     let broken = [pictures::jpeg(2)[..1500].to_vec(), vec![0; 600]].concat();
     let body = json!({ "images": [
-        { "image_base64": super::STANDARD.encode(&broken) },
-        { "image_base64": super::STANDARD.encode(pictures::jpeg(3)) },
-        { "image_base64": super::STANDARD.encode(pictures::jpeg(3)) },
+        { "image_base64": STANDARD.encode(&broken) },
+        { "image_base64": STANDARD.encode(pictures::jpeg(3)) },
+        { "image_base64": STANDARD.encode(pictures::jpeg(3)) },
     ]});
     client.v1_post("/v1/detect/batch", &body).await.ok();
     app.idle().await;

@@ -95,6 +95,8 @@ async fn judge_one(store: &Store, organization: OrganizationId, verdict: &Verdic
             heatmap: AssetStatus::None,
             preview: AssetStatus::None,
             analysis: Analyzed::None,
+            content_key: None,
+            cached: None,
         };
         assert!(store.finish(&job.lease, id, finished).await.unwrap() && store.finish_drawing(&job.lease, id).await.unwrap());
     }
