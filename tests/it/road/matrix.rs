@@ -348,7 +348,7 @@ impl Names {
             ("nobody" | "an unknown key" | "a revoked key" | "an expired key", ..) => drop(answer.failed(401, "unauthorized")),
             ("a key of another network" | "a key of another scope", ..) => drop(answer.failed(403, "forbidden")),
             (_, "/v1/webhooks", "GET") => assert_eq!(answer.ok()["webhooks"], json!([])),
-            (_, "/v1/webhooks", _) | (_, "/v1/webhooks/{id}/replay", _) => drop(answer.failed(400, "invalid_request")),
+            (_, "/v1/webhooks" | "/v1/webhooks/{id}/replay", _) | (_, _, "PATCH") => drop(answer.failed(400, "invalid_request")),
             _ => drop(answer.failed(404, "not_found")),
         }
     }

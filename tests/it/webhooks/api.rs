@@ -138,6 +138,7 @@ async fn what_makes_no_sense_or_leads_inside_is_refused_by_its_name() {
     ] {
         assert_eq!(h.call(Method::POST, &path, body).await.0, 400);
     }
+    assert_eq!(h.call(Method::PATCH, &one, json!({})).await.0, 400, "nothing is to be changed");
     for query in ["limit=0", "limit=51", "limit=x", "state=lost", "cursor=x"] {
         assert_eq!(h.call(Method::GET, &format!("{one}/deliveries?{query}"), Value::Null).await.0, 400, "{query}");
     }

@@ -158,6 +158,9 @@ pub(crate) async fn change(
     let (url, wanted, enabled) = (fields.text("url"), fields.texts("events"), fields.flag("enabled"));
     let description = description(&mut fields);
     fields.done()?;
+    if url.is_none() && wanted.is_none() && description.is_none() && enabled.is_none() {
+        return Err(V1Failure::invalid("url", "Send what is to be changed: url, events, description or enabled."));
+    }
     let events = wanted.map(|wanted| events(&wanted)).transpose()?;
     let change = WebhookChange { url, events, description, enabled };
     let changed = site.road(|road| async move { road.change_webhook(&caller, which, change).await }).await;
