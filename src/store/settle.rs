@@ -240,6 +240,8 @@ pub(crate) async fn fail_document(
         status: Set(DocumentStatus::Failed),
         error_message: Set(Some(message.to_owned())),
         failure_code: Set(Some(code)),
+        // Where it was to be fetched from is nobody's business any more.
+        source_url: Set(None),
         ..ended(&row, Settlement::Released)
     };
     failed.update(write).await?;

@@ -152,3 +152,38 @@ fn threads_are_as_many_as_asked_for() {
     let settings = Settings { inference: Inference::embedded(3, 1), ..settings() };
     assert_eq!(Pipeline::open(&settings).expect("opens").threads(), 3);
 }
+
+/// The digest of what the stages say of a fixed file under [`REVISION`].
+const SAID: (u32, &str) = (1, "?");
+
+// V11
+#[test]
+fn who_changes_what_is_said_of_a_file_counts_the_revision_up() {
+    use sha2::{Digest, Sha256};
+    // A record settles it, so that no arithmetic of a processor is in it.
+    let judged = broken(InferError::Busy).judge(generated_by_record(), &Ask { heatmap: Heatmap::Never, ..ASK }).expect("judged");
+    // Its rules hold this program's version.
+    let said = serde_json::to_vec(&Verdict { rules: None, ..judged.verdict }).expect("JSON");
+    let said = hex::encode(Sha256::digest(said));
+    assert_eq!((REVISION, said.as_str()), SAID, "verdicts that were taken over would differ from fresh ones: count REVISION up");
+}
+
+// V11
+#[test]
+fn whatever_a_verdict_depends_on_is_in_the_pipelines_identity() {
+    let of = |settings: &Settings, profile| {
+        let card = ModelCard::read(&settings.model).expect("the tiny card");
+        let classifier = Classifier::new(card, Arc::new(Broken(InferError::Busy)));
+        Pipeline::new(settings, 1, classifier).unwrap().identity(profile)
+    };
+    let mut small = settings();
+    small.limits.max_side = 100;
+    let identities = [
+        of(&settings(), Profile::Generic),
+        of(&settings(), Profile::Sheerid),
+        of(&Settings { bypass_watermark: true, ..settings() }, Profile::Generic),
+        of(&small, Profile::Generic),
+    ];
+    assert_eq!(identities.iter().collect::<std::collections::BTreeSet<_>>().len(), identities.len(), "{identities:?}");
+    assert_eq!(identities[0], of(&settings(), Profile::Generic));
+}

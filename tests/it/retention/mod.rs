@@ -49,8 +49,13 @@ async fn count(app: &TestApp, rows: &str) -> i64 {
     count
 }
 
+/// Bytes as JSON carries them.
+fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
 /// One call of /v1, answered.
 async fn detect(client: &Client, image: &[u8], mut more: Value) -> Value {
-    more["image_base64"] = json!(STANDARD.encode(image));
+    more["image_base64"] = json!(base64(image));
     client.v1_post("/v1/detect", &more).await.ok()
 }
