@@ -60,7 +60,9 @@ impl Road {
         };
         let etag = match upload.state {
             // Of a retry the object is not needed (row T17); of anything else it is missing, and the submission says so.
-            UploadState::Removed => upload.etag.ok_or(Refusal::FileMissing)?,
+            UploadState::Expiring | UploadState::Removed => {
+                self.store().submitted_version(&upload.object_key).await.trouble()?.ok_or(Refusal::FileMissing)?
+            }
             _ => self.inspect(&upload.object_key, expected).await?,
         };
         let id = submission.id.unwrap_or_else(DocumentId::random);

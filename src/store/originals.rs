@@ -67,8 +67,17 @@ impl Store {
         Ok(going)
     }
 
-    /// The bytes of a marked original were deleted. Its row goes as well, unless `by_url`: then a client has a URL to write there, and what
-    /// it submits again is recognised by the version that was judged.
+    /// The version of an object that was submitted last; `None` when none was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn submitted_version(&self, object_key: &str) -> Result<Option<String>, StoreError> {
+        let last = document::Entity::find().filter(document::Column::ObjectKey.eq(object_key));
+        let last = last.order_by_desc(document::Column::CreatedAt).one(self.reader()).await?;
+        Ok(last.map(|document| document.object_etag))
+    }
+
+    /// The bytes of a marked original were deleted. Its row goes as well, unless `by_url`: then a client has a URL to write there.
     ///
     /// # Errors
     /// When the database fails.
@@ -76,12 +85,7 @@ impl Store {
         let this = Column::ObjectKey.eq(object_key).and(Column::State.eq(UploadState::Expiring));
         let write = self.write().await?;
         if by_url {
-            let judged = document::Entity::find().filter(document::Column::ObjectKey.eq(object_key));
-            let judged = judged.order_by_desc(document::Column::CreatedAt).one(&*write).await?;
-            let mut removed = Entity::update_many().col_expr(Column::State, Expr::value(UploadState::Removed));
-            if let Some(judged) = judged {
-                removed = removed.col_expr(Column::Etag, Expr::value(judged.object_etag));
-            }
+            let removed = Entity::update_many().col_expr(Column::State, Expr::value(UploadState::Removed));
             removed.filter(this).exec(&*write).await?;
         } else {
             Entity::delete_many().filter(this).exec(&*write).await?;

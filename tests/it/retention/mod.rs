@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use touchstone_blobs::Blobs;
 use touchstone_moderation::{Keeper, Swept, settings::Retention};
 
-use crate::support::{Client, TestApp, audit};
+use crate::support::{Client, TestApp, audit, eventually};
 
 /// As the manual has it, but for what a test changes.
 const KEPT: Retention = Retention { originals_minutes: 15, pictures_days: 30, documents_days: 0 };
@@ -29,6 +29,12 @@ fn objects(app: &TestApp) -> Vec<String> {
     let mut keys: Vec<String> = found.iter().map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned()).collect();
     keys.sort();
     keys
+}
+
+/// Waits until nothing is stored: an original goes in the moment after its job has left the queue.
+async fn emptied(app: &TestApp) {
+    let within = std::time::Duration::from_secs(10);
+    eventually("everything stored to go", within, || async { objects(app).is_empty().then_some(()) }).await;
 }
 
 /// What the clock does every few minutes, now.
