@@ -33,7 +33,7 @@ pub struct TrustList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TrustListFacts {
     /// When it was installed, RFC 3339.
-    #[schema(example = "2026-11-21T23:50:00Z")]
+    #[schema(example = "2026-11-21T23:50:00.000Z")]
     pub date: String,
     /// SHA-256 of the file that was installed, lower-case hex.
     pub sha256: String,
@@ -181,7 +181,7 @@ mod tests {
     fn an_installed_list_remembers_when_and_from_what_it_came() {
         let source = [Authority::new("First").pem(), Authority::new("Second").pem()].concat();
         let list = TrustList::parse(source.as_bytes(), LONG_AGO).unwrap();
-        assert_eq!((list.facts.certificates, list.facts.date.as_str()), (2, "2001-09-09T01:46:40Z"));
+        assert_eq!((list.facts.certificates, list.facts.date.as_str()), (2, "2001-09-09T01:46:40.000Z"));
         assert!(list.anchors[1].subject.contains("Second"), "{:?}", list.anchors);
         let installed = TrustList::parse(list.to_install(Timestamp::from_seconds(1_795_000_000)).as_bytes(), LONG_AGO).unwrap();
         assert_eq!((&installed.facts.sha256, &installed.pem), (&hex::encode(Sha256::digest(&source)), &list.pem));

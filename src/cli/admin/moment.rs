@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::DateTime;
+use chrono::{DateTime, SecondsFormat};
 use touchstone_core::time::Timestamp;
 
 /// A moment as RFC 3339 in UTC.
 pub(super) fn written(moment: Timestamp) -> String {
-    moment.rfc3339()
+    DateTime::from_timestamp_millis(moment.0).map_or_else(String::new, |moment| moment.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 /// When something ends: RFC 3339, or a span from now.

@@ -10,11 +10,15 @@ use bytes::Bytes;
 use serde::Serialize;
 use touchstone_core::{
     finding::Finding,
+    media::Format,
     submission::{HeatmapStyle, Profile},
 };
-use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier, fuse, heatmap, preview};
+use touchstone_pipeline::{Ask, Heatmap, Judged, Pipeline, classifier, forensics, fuse, heatmap, preview};
 
 use super::order::median;
+
+/// No part of a judgement: what `/v1/forensics` measures.
+const FORENSICS: &str = "forensics";
 
 /// One part of the way, in the order of the way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,6 +75,12 @@ pub(super) fn measure(pipeline: &Pipeline, set: &[Bytes], rounds: u32) -> anyhow
     Ok(samples.parts())
 }
 
+/// Forensics of a megapixel in multiples of its decoding as JPEG; `None` when no JPEG was measured.
+pub(super) fn forensics_to_decode(parts: &[Part]) -> Option<f64> {
+    let of = |name: &str| parts.iter().find(|part| part.name == name).map(|part| part.ms_per_megapixel);
+    Some(of(FORENSICS)? / of(&format!("decode {}", Format::Jpeg.name()))?)
+}
+
 fn once(pipeline: &Pipeline, bytes: &Bytes, samples: &mut Samples) -> anyhow::Result<()> {
     let start = Instant::now();
     let picture = pipeline.decode(bytes.clone()).context("a picture cannot be decoded")?;
@@ -93,6 +103,7 @@ fn once(pipeline: &Pipeline, bytes: &Bytes, samples: &mut Samples) -> anyhow::Re
     let style = HeatmapStyle { overlay: true, normalized: true };
     samples.time("heatmap", megapixels, || heatmap::draw(&picture, &seen.patches, style))?;
     samples.time("preview", megapixels, || preview::draw(&picture))?;
+    samples.time(FORENSICS, megapixels, || forensics::measure(&picture));
     samples.time("total", megapixels, || whole(pipeline, bytes.clone())).map(|_| ())
 }
 

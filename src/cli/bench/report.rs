@@ -4,7 +4,10 @@ use serde::Serialize;
 use touchstone_core::verdict::ModelName;
 use touchstone_pipeline::Pipeline;
 
-use super::{parts::Part, throughput::Throughput};
+use super::{
+    parts::{self, Part},
+    throughput::Throughput,
+};
 
 /// Everything that one run measured. The names are a promise to scripts.
 #[derive(Debug, Serialize)]
@@ -15,6 +18,7 @@ pub(super) struct Report {
     pictures: usize,
     rounds: u32,
     optimised: bool,
+    forensics_to_jpeg_decode: Option<f64>,
     parts: Vec<Part>,
     images: Option<usize>,
     clients: Option<usize>,
@@ -38,6 +42,7 @@ impl Report {
             pictures,
             rounds,
             optimised: !cfg!(debug_assertions),
+            forensics_to_jpeg_decode: parts::forensics_to_decode(&parts),
             parts,
             images: throughput.map(|both| both.images),
             clients: throughput.map(|both| both.clients),
@@ -60,6 +65,9 @@ impl Report {
         ];
         lines.extend(self.parts.iter().map(|part| format!("{:<24}{:>14.2}", part.name, part.ms_per_megapixel)));
         lines.push(format!("median of {pictures} pictures × {rounds} rounds; total = judge + heatmap + preview"));
+        if let Some(ratio) = self.forensics_to_jpeg_decode {
+            lines.push(format!("forensics (no part of the total) take {ratio:.1} times as long as decoding a JPEG"));
+        }
         if let (Some(raw), Some(images)) = (self.raw_images_per_second, self.images) {
             lines.push(format!("\nraw pipeline, {threads} threads  {raw:>8.2} images/s ({images} pictures, heatmap and preview each)"));
         }

@@ -40,7 +40,7 @@ mod tests {
     use touchstone_core::verdict::Label;
     use touchstone_pipeline::{
         Settings,
-        settings::{Decoder, Inference, Limits},
+        settings::{Decoder, Inference, Limits, Provenance},
     };
 
     use super::*;
@@ -54,6 +54,7 @@ mod tests {
             bypass_watermark: false,
             limits: Limits { max_side: 4096, max_pixels: 1 << 24, max_memory: 1 << 28, max_frames: 10 },
             decoder: Decoder::default(),
+            provenance: Provenance::default(),
             inference: Inference::embedded(1, 1),
         };
         Pipeline::open(&settings).expect("the tiny model opens")

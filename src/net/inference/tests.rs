@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 use touchstone_pipeline::{
     infer::Infer,
-    settings::{Backend, Decoder, Inference, Limits, Remote},
+    settings::{Backend, Decoder, Inference, Limits, Provenance, Remote},
 };
 
 use super::*;
@@ -104,6 +104,7 @@ fn settings(url: &str) -> Settings {
         bypass_watermark: false,
         limits: Limits { max_side: 1, max_pixels: 1, max_memory: 1, max_frames: 1 },
         decoder: Decoder::default(),
+        provenance: Provenance::default(),
         inference: Inference { backend: Backend::Remote, threads: 1, queue: 0, remote },
     }
 }

@@ -120,9 +120,9 @@ fn high_share(power: &Power) -> f64 {
     told(sums[1] / sums[0].max(f64::MIN_POSITIVE))
 }
 
-/// The logarithm of the power, frequency 0 in the middle, black at a billionth of the strongest.
+/// The logarithm of the power, frequency 0 in the middle, black at a ten-millionth of the strongest.
 pub(super) fn map(power: &Power) -> Map {
     let strongest = every_bin().map(|(x, y)| power.at(x, y)).fold(f32::MIN_POSITIVE, f32::max);
-    let shade = |(x, y)| (9.0 + (power.at(x, y) / strongest).max(1e-9).log10()).max(0.0);
+    let shade = |(x, y)| 7.0 + (power.at(x, y) / strongest).max(1e-7).log10();
     paint::grey(every_bin().map(shade), TILE, TILE, 1.0)
 }

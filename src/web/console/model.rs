@@ -125,7 +125,8 @@ mod tests {
     // X1
     #[test]
     fn a_card_is_shown_with_its_tables_and_without_anybodys_markup() {
-        let text = "# A model\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n<script>alert(1)</script> ![p](../secret.png) ![q](https://host/x.png)";
+        let text =
+            "# A model\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n<script>alert(1)</script>\n\nSee ![p](../secret.png) ![q](https://host/x.png)";
         let shown = rendered(text, Path::new("nowhere"));
         assert!(shown.contains("<h1>A model</h1>") && shown.contains(r#"<div class="table"><table>"#), "{shown}");
         assert!(shown.contains("&lt;script&gt;") && !shown.contains("<script"), "{shown}");

@@ -69,12 +69,18 @@ const MATRIX: &[(&str, &str, Names)] = &[
     ("GET", "/metrics", Nothing),
     ("GET", "/help", Nothing),
     ("GET", "/v1/health", Nothing),
+    ("GET", "/v1/model", Nothing),
+    ("GET", "/v1/receipts/keys", Nothing),
+    ("GET", "/model", Nothing),
     ("POST", "/v1/detect", Bearer("")),
     ("POST", "/v1/detect/batch", Bearer("")),
     ("POST", "/v1/detect/async", Bearer("")),
     ("GET", "/v1/detections/{id}", Bearer("detection")),
     ("GET", "/v1/jobs/{id}", Bearer("job")),
     ("GET", "/v1/usage", Bearer("")),
+    ("GET", "/v1/detections/{id}/receipt", Bearer("detection")),
+    ("POST", "/v1/forensics", Bearer("")),
+    ("POST", "/v1/c2pa/verify", Bearer("")),
     ("GET", "/openapi.json", Nothing),
     ("GET", "/docs", Nothing),
     ("GET", "/docs/{file:.*}", Nothing),
@@ -398,7 +404,8 @@ async fn every_route_stands_in_the_matrix_and_the_help_tells_of_every_documented
         told.map(|endpoint| (endpoint["method"].as_str().unwrap().to_owned(), endpoint["path"].as_str().unwrap().to_owned())).collect();
     assert_eq!(told, operations);
     // Pages, and other spellings of one operation, are not documented; everything else is.
-    let pages = ["/", "/try", "/uploads/{name}", "/blobs/{path:.*}", "/uploads/{path:.*}", "/openapi.json", "/docs", "/docs/{file:.*}"];
+    let pages =
+        ["/", "/try", "/model", "/uploads/{name}", "/blobs/{path:.*}", "/uploads/{path:.*}", "/openapi.json", "/docs", "/docs/{file:.*}"];
     let undocumented: Vec<&str> = matrix.difference(&operations).map(|(_, path)| path.as_str()).collect();
     assert!(undocumented.iter().all(|path| pages.contains(path)), "{undocumented:?}");
 }

@@ -180,6 +180,7 @@ fn configure(folder: &std::path::Path, database: &TestDatabase, change: Change) 
     config.data_dir = folder.to_owned();
     config.database.url.clone_from(&database.url);
     config.blobs.url = url::Url::from_file_path(folder.join("blobs")).unwrap().to_string();
+    config.pipeline.provenance.trust_list = folder.join("trust-list.pem");
     config.http.listen = "127.0.0.1:0".into();
     // The limits have a test of their own; here hundreds of requests come from one address.
     (config.http.organization_per_second, config.http.keyless_per_second) = (0, 0);

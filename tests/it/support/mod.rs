@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod app;
 pub(crate) mod audit;
+pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod eavesdrop;

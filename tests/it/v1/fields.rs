@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Value, json};
 
 use super::with_image;
-use crate::support::{TestApp, eventually, pictures};
+use crate::support::{TestApp, authority::Authority, eventually, pictures};
 
 /// Each answer's names, paths of objects joined by a dot, those of a list's entries by `[]`.
 const FIELDS: &[(&str, &str)] = &[
@@ -43,7 +43,25 @@ const FIELDS: &[(&str, &str)] = &[
          results[].verdict results[].verdict_confidence results[].warnings results[].warnings[].label results[].warnings[].type status total",
     ),
     ("GET /v1/usage", "period period.end period.start plan quota remaining request_id test test.quota test.used used"),
-    ("GET /v1/health", "model model.name model.sha256 model.version request_id status trust_list uptime_seconds version"),
+    ("GET /v1/health", "model model.name model.sha256 model.version model_card request_id status trust_list uptime_seconds version"),
+    ("GET /v1/detections/{id}/receipt", "payload protected request_id signature"),
+    ("GET /v1/receipts/keys", "keys keys[].alg keys[].crv keys[].kid keys[].kty keys[].use keys[].x request_id"),
+    (
+        "POST /v1/c2pa/verify",
+        "actions actions[].action actions[].digital_source_type actions[].software_agent actions[].when claim_generator digital_source_type \
+         ingredients integrity latency_ms manifest_present request_id signer signer.algorithm signer.common_name signer.issuer signer.serial \
+         signer.time trust trust_list validation_codes validation_codes[].code validation_codes[].explanation \
+         validation_codes[].of_ingredient validation_codes[].outcome",
+    ),
+    (
+        "POST /v1/forensics",
+        "error_level error_level.cannot_tell error_level.levels error_level.levels[].block_contrast error_level.levels[].mean \
+         error_level.levels[].p95 error_level.levels[].quality error_level.levels[].stands_out error_level.meaning examined examined.height \
+         examined.width examined.x examined.y exif frequency frequency.cannot_tell frequency.high_share frequency.meaning frequency.peaks \
+         jpeg latency_ms maps maps.error_level maps.error_level[].png maps.error_level[].quality maps.error_level[].white maps.noise \
+         maps.noise.png maps.noise.white maps.spectrum noise noise.cannot_tell noise.level noise.loud noise.meaning noise.median noise.quiet \
+         noise.silent_share noise.uniformity request_id",
+    ),
     ("an error", "error error.code error.message error.param error.request_id"),
 ];
 
@@ -70,6 +88,8 @@ async fn no_field_ever_leaves_an_answer() {
     let image = with_image(&pictures::png_of(&pictures::scene(96, 96, 1)), json!({}));
     let detected = client.v1_post("/v1/detect", &image).await.ok();
     let again = client.v1_get(&format!("/v1/detections/{}", detected["id"].as_str().unwrap())).await.ok();
+    let receipt = client.v1_get(&format!("/v1/detections/{}/receipt", detected["id"].as_str().unwrap())).await.ok();
+    let signed = with_image(&Authority::new("A").signer("B").sign("image/jpeg", &pictures::jpeg(1)), json!({}));
     let images = json!({ "images": [image, { "image_base64": "%%%" }] });
     let batch = client.v1_post("/v1/detect/batch", &images).await.ok();
     let accepted = client.v1_post("/v1/detect/async", &images).await.json();
@@ -86,6 +106,10 @@ async fn no_field_ever_leaves_an_answer() {
         ("GET /v1/jobs/{id}", job),
         ("GET /v1/usage", client.v1_get("/v1/usage").await.ok()),
         ("GET /v1/health", client.get("/v1/health").await.ok()),
+        ("GET /v1/detections/{id}/receipt", receipt),
+        ("GET /v1/receipts/keys", client.get("/v1/receipts/keys").await.ok()),
+        ("POST /v1/c2pa/verify", client.v1_post("/v1/c2pa/verify", &signed).await.ok()),
+        ("POST /v1/forensics", client.v1_post("/v1/forensics", &image).await.ok()),
         ("an error", client.v1_get("/v1/nothing").await.json()),
     ];
     assert_eq!(answers.len(), FIELDS.len());

@@ -1,11 +1,13 @@
-//! The /v1 API, clause by clause: V1–V3, V6, V8, V9, V14, V15.
+//! The /v1 API, clause by clause: V1–V6, V8, V9, V14, V15, X1, X3.
 
 mod batch;
 mod crash;
 mod detect;
 mod errors;
 mod fields;
+mod lab;
 mod limits;
+mod receipts;
 mod usage;
 
 use base64::{Engine, engine::general_purpose::STANDARD};

@@ -37,6 +37,41 @@ fn published_manifests_are_read_and_verified() {
     assert!(none.signals.is_empty() && none.look == Looked::Looked);
 }
 
+// V5
+#[test]
+fn published_manifests_are_taken_apart() {
+    let Some(rows) = corpus::table("formats.csv") else { return };
+    let verified = |name: &str| {
+        let path = rows.iter().map(|row| row["path"].as_str()).find(|path| path.contains(name)).unwrap();
+        let bytes = fs::read(corpus::root().join(path)).unwrap();
+        Provenance::new(None).verify(&Picture::decode(bytes.into(), &LIMITS).unwrap())
+    };
+    for (name, integrity) in [
+        ("Firefly_tabby_cat.jpg", Integrity::Valid),
+        ("20220124-C.jpg", Integrity::Valid),
+        ("20220124-CA.jpg", Integrity::Valid),
+        // A broken signature of an ingredient is told, and breaks nothing of the picture's own.
+        ("CIE-sig-CA.jpg", Integrity::Valid),
+        ("E-dat-CA.jpg", Integrity::Invalid),
+        ("E-sig-CA.jpg", Integrity::Invalid),
+        ("E-uri-CA.jpg", Integrity::Invalid),
+        ("E-clm-CAICAI.jpg", Integrity::Invalid),
+        ("XCA.jpg", Integrity::Invalid),
+        ("20220124-A.jpg", Integrity::None),
+    ] {
+        let told = verified(name);
+        assert_eq!((told.integrity, told.trust), (integrity, Trust::NoListInstalled), "{name}: {:?}", told.validation_codes);
+        assert_eq!(told.manifest_present, integrity != Integrity::None, "{name}");
+        let failed =
+            told.validation_codes.iter().any(|code| code.outcome == Outcome::Failure && !code.code.starts_with("signingCredential"));
+        assert!(failed || integrity != Integrity::Invalid, "{name} says why: {:?}", told.validation_codes);
+    }
+    let firefly = verified("Firefly_tabby_cat.jpg");
+    assert!(firefly.digital_source_type.is_some_and(|kind| kind.ends_with("trainedAlgorithmicMedia")));
+    assert!(firefly.claim_generator.is_some_and(|name| name.contains("Firefly")), "the program names itself");
+    assert!(!verified("20220124-CA.jpg").ingredients.is_empty(), "it was made from another picture");
+}
+
 #[test]
 fn a_file_without_a_manifest_costs_next_to_nothing() {
     let pixels = image::DynamicImage::ImageRgb8(image::RgbImage::from_fn(1024, 1024, |x, y| image::Rgb([x as u8, y as u8, (x ^ y) as u8])));
