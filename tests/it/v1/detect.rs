@@ -31,7 +31,7 @@ fn judged(mut answer: Value) -> Value {
 // V1, V14
 #[tokio::test]
 async fn a_url_a_form_and_base64_give_the_same_verdict() {
-    let (outside, app) = Outside::with_app(|_| {}).await;
+    let (outside, app) = Outside::with_app(|config| config.v1.cache.enabled = false).await;
     let client = app.client().await;
     let image = pictures::jpeg(7);
     let metadata = json!({ "user_id": "u_123", "context": { "b": [1, null], "a": "claim" } });
