@@ -93,6 +93,7 @@ async fn the_server_does_what_its_document_says() {
         config.security.link_seconds = 3600;
         // Its examples name hosts that no test may reach.
         config.fetch.seconds = 2;
+        config.plans.pro.concurrent_batches = 0;
         config.jobs.instances = vec!["lab".to_owned()];
     });
     let client = app

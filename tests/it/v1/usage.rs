@@ -9,7 +9,8 @@ use crate::support::{TestApp, app::Org, pictures};
 #[tokio::test]
 async fn usage_counts_what_was_judged_and_what_is_left() {
     let app = TestApp::with(|config| config.plans.free.monthly_credits = 3);
-    let free = app.client_of(Org { set: "plan = 'free'", ..Org::default() }).await;
+    let credits = touchstone_core::credit::Credits { base: 3, boost: 0 };
+    let free = app.client_of(Org { set: "plan = 'free'", credits, ..Org::default() }).await;
     let image = with_image(&pictures::jpeg(1), json!({}));
     free.v1_post("/v1/detect", &image).await.ok();
     free.v1_post("/v1/detect", &with_image(&pictures::jpeg(1)[..2000], json!({}))).await.failed(400, "invalid_request");

@@ -38,7 +38,7 @@ impl<'a> Given<'a> {
 
     /// Fields that were read one by one.
     pub(crate) fn read(fields: &'a HashMap<String, Box<RawValue>>) -> Self {
-        let fields = fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), Field::Json(&**value)));
+        let fields = fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), Field::Json(value)));
         Self { fields: fields.collect(), at: String::new() }
     }
 

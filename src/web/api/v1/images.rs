@@ -59,7 +59,11 @@ pub(crate) async fn take_in(site: &Site, caller: &Caller, id: &RequestId, body: 
         Ok(asked) if parts.len() + refused.len() > 0 => Asked { request_id: id.0.clone(), ..asked },
         outcome => {
             let origins: Vec<Origin> = parts.into_iter().map(|part| part.origin).collect();
-            site.road(|road| async move { Ok(road.drop_parts(&origins).await) }).await?;
+            let dropped = site.road(|road| async move {
+                road.drop_parts(&origins).await;
+                Ok(())
+            });
+            dropped.await?;
             return Err(outcome.err().unwrap_or_else(|| V1Failure::invalid(IMAGES, "Send 1 to 100 images.")));
         }
     };
