@@ -38,6 +38,7 @@ const TILES: usize = 16;
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ForensicsReport)]
 pub struct Report {
     /// The part of the picture that was looked at, in pixels: all of it up to 4 megapixels, else its middle.
     pub examined: Area,

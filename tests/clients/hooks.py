@@ -135,6 +135,8 @@ VALID = {
     "POST /organizations/{id}/usage/sync-to-stripe": sync,
     "POST /billing/stripe/events": stripe_event,
     "POST /v1/detect": v1_detect,
+    "POST /v1/forensics": v1_detect,
+    "POST /v1/c2pa/verify": v1_detect,
     "POST /v1/detect/batch": v1_batch,
     "POST /v1/detect/async": v1_batch,
     "GET /v1/detections/{id}": v1_path("document"),

@@ -124,6 +124,7 @@ async fn nothing_accepted_is_lost_and_nothing_is_charged_twice() {
         ("TOUCHSTONE__JOBS__LEASE_SECONDS", "2"),
         // A start that comes late must still be a retry.
         ("TOUCHSTONE__JOBS__REPLAY_SECONDS", "3600"),
+        ("TOUCHSTONE__RETENTION__ORIGINALS_MINUTES", "60"),
     ];
     let mut server = Process::serve(data.path(), &settings);
     let few = FEW.to_string();

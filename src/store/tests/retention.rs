@@ -45,8 +45,8 @@ async fn an_original_goes_when_its_last_document_has_ended_and_is_submitted_no_m
         assert!(f.store.finish_drawing(&job.lease, id).await.expect("drawn"));
     }
     assert!(f.store.due_originals(Timestamp::now() - MINUTE, 10).await.expect("due").is_empty(), "it may be submitted again");
-    assert_eq!(due().await.expect("due"), [key.clone()]);
-    assert_eq!(f.store.expire_originals(&[key.clone()], later()).await.expect("marked"), [key.clone()]);
+    assert_eq!(due().await.expect("due"), std::slice::from_ref(&key));
+    assert_eq!(f.store.expire_originals(std::slice::from_ref(&key), later()).await.expect("marked"), std::slice::from_ref(&key));
     f.store.original_is_gone(&key, true).await.expect("gone");
     assert_eq!(f.store.upload(&key).await.expect("upload").expect("there").state, UploadState::Removed);
     assert_eq!(f.store.submitted_version(&key).await.expect("version").as_deref(), Some("e1"));
@@ -86,8 +86,8 @@ async fn a_mark_of_somebody_who_died_is_found_again(f: Fixture) {
     assert!(f.store.due_originals(later(), 10).await.expect("due").is_empty(), "somebody may be at it");
     let old = format!("UPDATE upload SET expiring_since = expiring_since - {}", Duration::from_secs(601).as_millis());
     sea_orm::ConnectionTrait::execute_unprepared(f.store.writer(), &old).await.expect("older");
-    assert_eq!(f.store.due_originals(later(), 10).await.expect("due"), [key.clone()]);
-    assert_eq!(f.store.expire_originals(&[key.clone()], later()).await.expect("marked").len(), 1);
+    assert_eq!(f.store.due_originals(later(), 10).await.expect("due"), std::slice::from_ref(&key));
+    assert_eq!(f.store.expire_originals(std::slice::from_ref(&key), later()).await.expect("marked").len(), 1);
     f.store.original_is_gone(&key, false).await.expect("gone");
     assert!(f.store.upload(&key).await.expect("upload").is_none());
 }

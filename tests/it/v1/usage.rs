@@ -8,7 +8,8 @@ use crate::support::{TestApp, app::Org, pictures};
 // V6, V15
 #[tokio::test]
 async fn usage_counts_what_was_judged_and_what_is_left() {
-    let app = TestApp::with(|config| config.plans.free.monthly_credits = 3);
+    // No limit: how fast it asks is not what is tested.
+    let app = TestApp::with(|config| (config.plans.free.monthly_credits, config.plans.free.per_second) = (3, 0));
     let credits = touchstone_core::credit::Credits { base: 3, boost: 0 };
     let free = app.client_of(Org { set: "plan = 'free'", credits, ..Org::default() }).await;
     let image = with_image(&pictures::jpeg(1), json!({}));
