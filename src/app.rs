@@ -79,6 +79,7 @@ impl App {
     /// When anything that a running node needs is missing: the message names it and the way out.
     pub async fn build(config: Config, roles: BTreeSet<Role>) -> anyhow::Result<Self> {
         config.check_queues()?;
+        config.check_plans()?;
         config.check_kept()?;
         config.make_data_dir()?;
         let store = Store::open(&config.database).await.context("the database does not open")?.with_plans(config.plans);

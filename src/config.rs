@@ -139,7 +139,7 @@ impl Config {
     ///
     /// # Errors
     /// When `http.listen` is no address, `http.public_url` is no URL, `http.trusted_proxies` are no networks, `[analysis]` names
-    /// no model that could be asked, or images would be gone before their time.
+    /// no model that could be asked, a plan has a limit that nobody could keep, or images would be gone before their time.
     pub fn check(&self) -> anyhow::Result<()> {
         touchstone_net::wording::open(&self.analysis)?;
         self.http.check()?;
@@ -149,8 +149,17 @@ impl Config {
             .to_socket_addrs()
             .with_context(|| format!("http.listen is \"{listen}\"; it must be an address and a port, such as 127.0.0.1:8080"))?;
         self.public_url(None)?;
+        self.check_plans()?;
         self.check_kept()?;
         self.check_queues()
+    }
+
+    /// Checks that the plans' limits can be kept.
+    ///
+    /// # Errors
+    /// Which cannot.
+    pub fn check_plans(&self) -> anyhow::Result<()> {
+        self.plans.check().map_err(anyhow::Error::msg)
     }
 
     /// Checks that instances and queues fit together.

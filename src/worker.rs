@@ -1,13 +1,16 @@
 //! The list of job types, and the runner that claims them, runs them under a lease and decides what a failure means.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use futures::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use touchstone_core::{
     job::{Job, back_off},
@@ -68,6 +71,8 @@ pub struct Worker {
     name: Arc<str>,
     permits: Arc<Semaphore>,
     at_once: u32,
+    /// The last claim found as many jobs as it had places for: more may wait.
+    behind: Arc<AtomicBool>,
     lease: Duration,
     /// The queues it serves; `None`: every queue.
     queues: Option<Arc<[String]>>,
@@ -99,6 +104,7 @@ impl Worker {
             trade,
             name: node_name().into(),
             permits: Arc::new(Semaphore::new(at_once)),
+            behind: Arc::default(),
             at_once: u32::try_from(at_once).unwrap_or(u32::MAX),
             lease: Duration::from_secs(jobs.lease_seconds),
             queues: jobs.served().map(Arc::from),
@@ -125,19 +131,20 @@ impl Worker {
 
     /// Waits for a free place, fills every free place with a job, or waits until there may be one.
     async fn round(&self, stop: &CancellationToken) -> anyhow::Result<()> {
-        let Some(free) = stop.run_until_cancelled(self.permits.acquire()).await else { return Ok(()) };
-        drop(free?);
+        let Some(free) = stop.run_until_cancelled(all_free(&self.permits)).await else { return Ok(()) };
+        let mut free = free?;
         // Only the waits may be cut off: a claim that is cut off while it commits would strand its jobs for a whole lease.
-        let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
-        let queues = self.queues.as_deref();
-        let wanted = Claim { worker: &self.name, names: self.trade.names(), queues, limit: free, permits: self.at_once, lease: self.lease };
+        let (limit, queues) = (u32::try_from(free.num_permits()).unwrap_or(u32::MAX), self.queues.as_deref());
+        let wanted = Claim { worker: &self.name, names: self.trade.names(), queues, limit, permits: self.at_once, lease: self.lease };
         let claims = self.store.claim(wanted).await?;
+        self.behind.store(claims.len() >= free.num_permits(), Ordering::Relaxed);
         if claims.is_empty() {
+            drop(free);
             stop.run_until_cancelled(self.wait()).await;
             return Ok(());
         }
         for claim in claims {
-            let permit = self.permits.clone().acquire_owned().await?;
+            let permit = free.split(1).context("more jobs were claimed than there are places")?;
             let worker = self.clone();
             self.running.spawn(async move {
                 worker.run(&claim).await;
@@ -233,9 +240,23 @@ impl Worker {
     }
 }
 
+/// Every free permit, once there is one. They are kept: one that is given back goes to whoever waits in line, and a claim would find none.
+async fn all_free(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, AcquireError> {
+    let mut all = permits.clone().acquire_owned().await?;
+    let more = u32::try_from(permits.available_permits()).unwrap_or(u32::MAX);
+    if let Ok(more) = permits.clone().try_acquire_many_owned(more) {
+        all.merge(more);
+    }
+    Ok(all)
+}
+
 impl Bench for Worker {
     fn places(&self) -> usize {
         self.at_once as usize
+    }
+
+    fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
     }
 
     fn permit(&self, within: Duration) -> BoxFuture<'_, Option<OwnedSemaphorePermit>> {
@@ -270,4 +291,31 @@ pub fn node_name() -> String {
 fn parse<J: Job>(claim: &ClaimedJob) -> anyhow::Result<J> {
     serde_json::from_value(claim.payload.clone())
         .with_context(|| format!("the payload of {} {} does not read", claim.name, claim.lease.job.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // V1, T16
+    #[tokio::test]
+    async fn the_queue_keeps_the_place_that_it_waited_for() {
+        let permits = Arc::new(Semaphore::new(3));
+        assert_eq!(all_free(&permits).await.expect("places").num_permits(), 3);
+        let taken = permits.clone().try_acquire_many_owned(3).expect("all are free");
+        let queue = tokio::spawn({
+            let permits = permits.clone();
+            async move { all_free(&permits).await }
+        });
+        tokio::task::yield_now().await;
+        // A request waits in line behind it: what becomes free next is the queue's all the same.
+        let request = tokio::spawn(permits.clone().acquire_owned());
+        tokio::task::yield_now().await;
+        let mut taken = taken;
+        drop(taken.split(1));
+        assert_eq!(queue.await.expect("no panic").expect("a place").num_permits(), 1);
+        assert!(!request.is_finished());
+        drop(taken);
+        assert_eq!(request.await.expect("no panic").expect("a place").num_permits(), 1);
+    }
 }

@@ -61,11 +61,31 @@ pub struct Terms {
     pub per_second: u32,
     /// Requests of one project at once: the size of its token bucket.
     pub burst: u32,
-    /// Asynchronous batches of one project that may be under way at once. 0: any number.
+    /// Batches of one project, waited for or not, that may be under way at once. 0: any number.
     pub concurrent_batches: u32,
 }
 
+/// Most requests a second that a limit can count: its tokens are counted in microseconds.
+const MOST_PER_SECOND: u32 = 100_000;
+
 impl Plans {
+    /// Whether each plan's limit is one that can be kept.
+    ///
+    /// # Errors
+    /// Which cannot, and why.
+    pub fn check(&self) -> Result<(), String> {
+        for plan in Plan::ALL {
+            let (Terms { per_second, burst, .. }, name) = (self.terms(plan), plan.name());
+            if per_second > MOST_PER_SECOND {
+                return Err(format!("plans.{name}.per_second is {per_second}; it may be at most {MOST_PER_SECOND}, or 0 for no limit"));
+            }
+            if per_second > 0 && burst == 0 {
+                return Err(format!("plans.{name}.burst is 0, so that no request would ever pass; with a limit it is at least 1"));
+            }
+        }
+        Ok(())
+    }
+
     /// What this plan allows.
     #[must_use]
     pub const fn terms(&self, plan: Plan) -> Terms {

@@ -29,6 +29,8 @@ pub struct Receipt {
     pub document: Uuid,
     /// The organisation that submitted it.
     pub organization: Uuid,
+    /// The project whose key did; null where no key did, and for keys of before there were projects.
+    pub project: Option<Uuid>,
     /// What was judged; its `sha256` is the file's.
     pub image: ImageFacts,
     /// Which model judged; the sum of its weights is among the rules.
@@ -55,6 +57,17 @@ pub struct Receipt {
     pub judged_at: String,
     /// A test key submitted it.
     pub test: bool,
+    /// What whoever submitted it was answered by the /v1 API; null for other dialects, which answer the label.
+    pub asked: Option<Told>,
+}
+
+/// The answer of the /v1 API, which follows from a threshold of the client's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// From this likelihood of AI on, 0–1, the verdict is `ai_generated`.
+    pub model_threshold: f64,
+    /// `ai_generated` or `authentic`.
+    pub verdict: String,
 }
 
 /// A signed receipt: a JSON Web Signature in its flattened form.
@@ -187,7 +200,11 @@ impl Signed {
         let signed = format!("{}.{}", self.protected, self.payload);
         let holds = UnparsedPublicKey::new(&ED25519, key).verify(signed.as_bytes(), &signature);
         holds.map_err(|_| ReceiptError::Signature)?;
-        Ok(Verified { receipt: decoded(&self.payload)?, kid, known: known.is_some() })
+        let receipt: Receipt = decoded(&self.payload)?;
+        if receipt.version != VERSION {
+            return Err(ReceiptError::Form);
+        }
+        Ok(Verified { receipt, kid, known: known.is_some() })
     }
 }
 
@@ -211,6 +228,7 @@ mod tests {
             version: VERSION,
             document: Uuid::from_u128(1),
             organization: Uuid::from_u128(2),
+            project: Some(Uuid::from_u128(3)),
             image: ImageFacts { format: Format::Jpeg, width, height, frames, bytes, sha256: "ab".repeat(32) },
             model: ModelName { name: "m".into(), version: "1".into() },
             profile: Profile::Generic,
@@ -231,6 +249,7 @@ mod tests {
             submitted_at: "2026-11-21T23:50:00Z".into(),
             judged_at: "2026-11-21T23:50:01Z".into(),
             test: false,
+            asked: Some(Told { model_threshold: 0.99, verdict: "authentic".into() }),
         }
     }
 
@@ -250,6 +269,8 @@ mod tests {
         let another = Signed { signature: key(2).sign(&receipt()).signature, ..signed.clone() };
         assert_eq!(another.verify(None), Err(ReceiptError::Signature));
         assert_eq!(Signed { protected: "e30".into(), ..signed }.verify(None), Err(ReceiptError::Form));
+        let later = key(1).sign(&Receipt { version: VERSION + 1, ..receipt() });
+        assert_eq!(later.verify(None), Err(ReceiptError::Form), "it may mean something else");
     }
 
     // X3: anybody can sign; a known key cannot be borrowed.

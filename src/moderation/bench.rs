@@ -17,6 +17,8 @@ use crate::places::{Place, Places};
 pub trait Bench: Send + Sync {
     /// How many jobs run at once.
     fn places(&self) -> usize;
+    /// Whether more jobs may wait in the queue than have a place.
+    fn is_behind(&self) -> bool;
     /// A permit among the node's own, waited for no longer than this.
     fn permit(&self, within: Duration) -> BoxFuture<'_, Option<OwnedSemaphorePermit>>;
     /// Under whose name, and for how long, a job is leased that is about to be run here.
@@ -29,6 +31,7 @@ pub trait Bench: Send + Sync {
 #[derive(Clone)]
 pub(crate) struct Seats {
     bench: Arc<dyn Bench>,
+    all: usize,
     places: Arc<Places>,
 }
 
@@ -40,14 +43,18 @@ pub(crate) struct Seat {
 }
 
 impl Seats {
-    /// Requests may take every place, one organisation's no more than half of them: the queue goes round the organisations, they do not.
+    /// Requests may take every place, one organisation's no more than half of them, and all of them no more while the queue is behind: it
+    /// goes round the organisations, they do not.
     pub(crate) fn new(bench: Arc<dyn Bench>) -> Self {
         let all = bench.places();
-        Self { bench, places: Arc::new(Places::new(all, all.div_ceil(2))) }
+        Self { bench, all, places: Arc::new(Places::new(all, all.div_ceil(2))) }
     }
 
     /// A place, if there is one soon.
     pub(crate) async fn take(&self, organization: OrganizationId, within: Duration) -> Option<Seat> {
+        if self.bench.is_behind() && self.places.free() <= self.all / 2 {
+            return None;
+        }
         let place = self.places.take(organization).ok()?;
         let permit = self.bench.permit(within).await?;
         Some(Seat { bench: Arc::clone(&self.bench), _place: place, _permit: permit })
@@ -67,5 +74,54 @@ impl Seat {
     /// Runs it.
     pub(crate) async fn run(self, claim: ClaimedJob) {
         self.bench.run(claim).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::sync::Semaphore;
+    use uuid::Uuid;
+
+    use super::*;
+
+    struct Four {
+        behind: AtomicBool,
+        permits: Arc<Semaphore>,
+    }
+
+    impl Bench for Four {
+        fn places(&self) -> usize {
+            4
+        }
+
+        fn is_behind(&self) -> bool {
+            self.behind.load(Ordering::Relaxed)
+        }
+
+        fn permit(&self, _: Duration) -> BoxFuture<'_, Option<OwnedSemaphorePermit>> {
+            Box::pin(async { self.permits.clone().try_acquire_owned().ok() })
+        }
+
+        fn lease(&self) -> (String, Duration) {
+            (String::new(), Duration::ZERO)
+        }
+
+        fn run(&self, _: ClaimedJob) -> BoxFuture<'_, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    // V1, T16
+    #[tokio::test]
+    async fn while_the_queue_is_behind_requests_leave_it_half_of_the_places() {
+        let four = Arc::new(Four { behind: true.into(), permits: Arc::new(Semaphore::new(4)) });
+        let seats = Seats::new(four.clone());
+        let take = async |organization: u128| seats.take(OrganizationId(Uuid::from_u128(organization)), Duration::ZERO).await;
+        let held = [take(1).await, take(2).await];
+        assert!(held.iter().all(Option::is_some) && take(3).await.is_none());
+        four.behind.store(false, Ordering::Relaxed);
+        assert!(take(3).await.is_some(), "nobody else wants them");
     }
 }

@@ -1,9 +1,12 @@
 //! One image, judged while its sender waits (row V1): taken in like any other, written with a job that is this process' from the start,
 //! and run at once. Whatever crashes, the job's lease runs out and another worker judges it: no reservation is lost.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::{task::JoinError, time::timeout};
 use touchstone_core::{
     ids::DocumentId,
     job::{Lane, NewJob},
@@ -11,22 +14,21 @@ use touchstone_core::{
     organization::Caller,
     refusal::Refusal,
     submission::{Asked, HeatmapStyle, Options, Profile, Submission},
+    time::Timestamp,
 };
-use touchstone_store::{DocumentRecord, NewDocument, Work};
+use touchstone_store::{ClaimedJob, DocumentRecord, NewDocument, Work};
 use url::Url;
 
 use crate::{
-    fetched::{Kept, NotFetched},
-    handed::Unstored,
+    bench::Seat,
+    fetched::NotFetched,
+    handed::{Awaited, Unstored},
     judge::JudgeDocument,
     names::{self, Named},
     places::Place,
     road::Road,
     trouble::{RETRY_AFTER, Trouble},
 };
-
-/// How long it is between two looks for a place to fetch.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// An image as it was sent.
 #[derive(Debug, Clone)]
@@ -48,7 +50,12 @@ pub enum Detected {
         heatmap: Option<Unstored>,
     },
     /// It is accepted, and somebody judges it.
-    Queued(DocumentId),
+    Queued {
+        /// What will be judged.
+        document: DocumentId,
+        /// Where its heatmap comes, where none is stored.
+        heatmap: Option<Awaited>,
+    },
 }
 
 impl Road {
@@ -57,8 +64,15 @@ impl Road {
     /// # Errors
     /// What the image, the organisation's credits or the queue refuse: then nothing of it is left.
     pub async fn detect(&self, caller: Caller, sent: Sent, asked: Asked) -> Result<Detected, Refusal> {
+        let (bytes, format, place) = self.received(&caller, sent).await?;
+        let question = question(&caller, &bytes, &asked).await.trouble()?;
+        if let Some(document) = self.asked_before(question.as_deref()).await? {
+            return Ok(Detected::Queued { document, heatmap: None });
+        }
+        self.can_pay_anew(&caller).await?;
         let (id, organization) = (DocumentId::random(), caller.organization.id);
-        let kept = self.take_in(&caller, id, sent).await?;
+        let kept = self.keep_sent(organization, id.0, bytes, format).await?;
+        drop(place);
         let awaited = (asked.heatmap && caller.organization.keeps_nothing()).then(|| self.handed().expect(id));
         let seat = match self.seats() {
             Some(seats) => seats.take(organization, Duration::from_secs(self.v1().place_seconds)).await,
@@ -72,31 +86,50 @@ impl Road {
             }
             None => (job, None),
         };
-        self.accept_kept(submission(caller, kept.object_key, asked), id, kept.object_etag, Work::Image(job)).await?;
-        let Some((seat, claim)) = seat.zip(claim) else { return Ok(Detected::Queued(id)) };
-        seat.run(claim).await;
-        let document = self.document(id).await?.filter(DocumentRecord::is_final);
+        let new = self.new_document(submission(caller, kept.object_key, asked), id, kept.object_etag, Work::Image(job));
+        self.accept_kept(NewDocument { question, ..new }).await?;
         // A try that failed for a reason of ours is repeated, by whoever claims it then.
-        let heatmap = awaited.and_then(|awaited| awaited.picture());
-        Ok(document.map_or(Detected::Queued(id), |document| Detected::Ended { document: Box::new(document), heatmap }))
+        let ended = match seat.zip(claim) {
+            Some((seat, claim)) => self.runs(seat, claim).await,
+            None => false,
+        };
+        let document = if ended { self.document(id).await?.filter(DocumentRecord::is_told) } else { None };
+        let Some(document) = document else { return Ok(Detected::Queued { document: id, heatmap: awaited }) };
+        let heatmap = match awaited {
+            Some(awaited) => awaited.picture().await,
+            None => None,
+        };
+        Ok(Detected::Ended { document: Box::new(document), heatmap })
     }
 
-    /// The image, kept under the document's name and checked by its bytes alone.
-    async fn take_in(&self, caller: &Caller, id: DocumentId, sent: Sent) -> Result<Kept, Refusal> {
+    /// Runs a job at its place, in a task that has the place: it goes on where it takes longer than anybody waits. Whether it has ended.
+    async fn runs(&self, seat: Seat, claim: ClaimedJob) -> bool {
+        timeout(Duration::from_secs(self.v1().wait_seconds), tokio::spawn(seat.run(claim))).await.is_ok()
+    }
+
+    /// The image, checked by its bytes alone; and a place to fetch, where it was fetched, to be held until it is stored: it bounds what lies
+    /// in memory.
+    async fn received(&self, caller: &Caller, sent: Sent) -> Result<(Bytes, Format, Option<Place>), Refusal> {
         match sent {
             Sent::Bytes(bytes) => {
                 let format = self.believed(&bytes)?;
-                self.keep_sent(caller.organization.id, id.0, bytes, format).await
+                Ok((bytes, format, None))
             }
             Sent::Url(url) => {
                 let url = self.foreign(&url)?;
                 self.can_pay(caller).await?;
-                // Held until the bytes are stored: it bounds what lies in memory.
-                let _place = self.fetch_place(caller).await?;
+                let place = self.fetch_place(caller).await?;
                 let (bytes, format) = self.fetched_by_v1(url).await?;
-                self.keep_sent(caller.organization.id, id.0, bytes, format).await
+                Ok((bytes, format, Some(place)))
             }
         }
+    }
+
+    /// The document that a repeated request is about, whose own was told to come back (row T17): nobody pays twice for coming back.
+    async fn asked_before(&self, question: Option<&str>) -> Result<Option<DocumentId>, Refusal> {
+        let Some(question) = question else { return Ok(None) };
+        let since = Timestamp::now() - Duration::from_secs(self.settings().jobs.replay_seconds);
+        self.store().asked_before(question, since, Duration::from_secs(self.v1().wait_seconds)).await.trouble()
     }
 
     /// The format of bytes of an allowed size.
@@ -142,19 +175,12 @@ impl Road {
 
     /// A place to fetch, waited for a moment: whoever calls waits for the answer anyhow.
     pub(crate) async fn fetch_place(&self, caller: &Caller) -> Result<Place, Refusal> {
-        let (begun, within) = (Instant::now(), Duration::from_secs(self.v1().place_seconds));
-        loop {
-            match self.places().take(caller.organization.id) {
-                Err(_) if begun.elapsed() < within => tokio::time::sleep(LOOK).await,
-                taken => return taken,
-            }
-        }
+        self.places().wait(caller.organization.id, Duration::from_secs(self.v1().place_seconds)).await
     }
 
     /// Submits what was kept; of what is refused nothing is left.
-    pub(crate) async fn accept_kept(&self, submission: Submission, id: DocumentId, etag: String, work: Work) -> Result<(), Refusal> {
-        let object_key = submission.object_key.clone();
-        let new: NewDocument = self.new_document(submission, id, etag, work);
+    async fn accept_kept(&self, new: NewDocument) -> Result<(), Refusal> {
+        let object_key = new.object_key.clone();
         let Err(refusal) = self.accept(new).await else { return Ok(()) };
         // The refusal stands whether or not the object goes now: the sweep takes what stays.
         if let Err(error) = self.discard(&object_key).await {
@@ -163,6 +189,21 @@ impl Road {
         // It was here a moment ago: the same image was submitted twice at once, and the other one was refused.
         Err(if refusal == Refusal::FileMissing { Refusal::Busy { retry_after: RETRY_AFTER } } else { refusal })
     }
+}
+
+/// The same for two requests exactly when one repeats the other: whose they are, the image, and everything that is asked about it. Where
+/// nothing is kept, this is not either.
+async fn question(caller: &Caller, image: &Bytes, asked: &Asked) -> Result<Option<String>, JoinError> {
+    if caller.organization.keeps_nothing() {
+        return Ok(None);
+    }
+    let asked = Asked { request_id: String::new(), ..asked.clone() };
+    let (organization, test, image) = (caller.organization.id, caller.test, image.clone());
+    let question = move || {
+        let image = hex::encode(Sha256::digest(&image));
+        hex::encode(Sha256::digest(json!([organization, test, image, asked]).to_string()))
+    };
+    tokio::task::spawn_blocking(question).await.map(Some)
 }
 
 /// A submission of /v1 as the road takes it.

@@ -66,20 +66,27 @@ impl Road {
         }
     }
 
-    /// A look before anything is fetched; the submission decides.
+    /// A look before anything is fetched; the submission decides. It may be the retry of a submission that took the last credit (row T17):
+    /// whether it is shows when the bytes are here.
     pub(crate) async fn can_pay(&self, caller: &Caller) -> Result<(), Refusal> {
-        let (store, organization, jobs) = (self.store(), caller.organization.id, &self.settings().jobs);
-        // It may be the retry of a submission that took the last credit (row T17): whether it is shows when the bytes are here.
-        let recent = Timestamp::now() - Duration::from_secs(jobs.replay_seconds);
+        let Err(refusal) = self.can_pay_anew(caller).await else { return Ok(()) };
+        let recent = Timestamp::now() - Duration::from_secs(self.settings().jobs.replay_seconds);
+        let (store, organization) = (self.store(), caller.organization.id);
+        let tried =
+            if caller.test { store.has_tested_since(organization, recent).await } else { store.has_paid_since(organization, recent).await };
+        if tried.trouble()? { Ok(()) } else { Err(refusal) }
+    }
+
+    /// The same look for what is no retry of anything, before it is stored.
+    pub(crate) async fn can_pay_anew(&self, caller: &Caller) -> Result<(), Refusal> {
+        let (store, organization) = (self.store(), caller.organization.id);
         if caller.test {
             let most = self.settings().accounts.test_documents_per_day;
-            let may =
-                store.may_test(organization, most).await.trouble()? || store.has_tested_since(organization, recent).await.trouble()?;
+            let may = store.may_test(organization, most).await.trouble()?;
             return if may { Ok(()) } else { Err(Refusal::TestsUsedUp { most }) };
         }
-        let may = caller.organization.metered
-            || store.credits(organization).await.trouble()?.total() >= jobs.credits_per_image
-            || store.has_paid_since(organization, recent).await.trouble()?;
+        let price = self.settings().jobs.credits_per_image;
+        let may = caller.organization.metered || store.credits(organization).await.trouble()?.total() >= price;
         if may { Ok(()) } else { Err(Refusal::NotEnoughCredits) }
     }
 

@@ -116,6 +116,7 @@ impl Road {
             object_etag,
             options: submission.options,
             asked,
+            question: None,
             test,
             tests_a_day: self.settings().accounts.test_documents_per_day,
             email: submission.email.filter(|_| keeps),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::Sender;
 use touchstone_core::{
     ids::DocumentId,
     job::Job,
@@ -22,6 +23,7 @@ use touchstone_store::{Analyzed, Asset, AssetStatus, DocumentRecord, Drawn, Fail
 
 use crate::{
     draw,
+    handed::Unstored,
     originals::Lost,
     repeat,
     road::Road,
@@ -137,7 +139,7 @@ impl JudgeDocument {
         .await?;
         for picture in drawn {
             if !stored {
-                self.hand(road, picture);
+                self.hand(wanted.by.as_ref(), picture);
             } else if !self.keep(road, lease, picture).await? {
                 return Ok(Ran::Lost);
             }
@@ -204,10 +206,10 @@ impl JudgeDocument {
         Ok(road.store().set_asset(lease, self.document, picture.asset, drawn).await?)
     }
 
-    /// Hands over a picture that is stored nowhere.
-    fn hand(&self, road: &Road, picture: draw::Picture) {
+    /// Hands over a picture that is stored nowhere. One that nobody waits for any more is dropped.
+    fn hand(&self, by: Option<&Sender<Unstored>>, picture: draw::Picture) {
         match picture.image {
-            Ok(image) => road.handed().hand(self.document, image),
+            Ok(image) => drop(by.map(|by| by.try_send(image.into()))),
             Err(error) => tracing::error!(document = %self.document, asset = ?picture.asset, %error, "a picture could not be drawn"),
         }
     }
@@ -271,14 +273,17 @@ pub(crate) struct Wanted {
     pub(crate) preview: bool,
     /// Whether they are kept.
     pub(crate) stored: bool,
+    /// Who waits for the heatmap that is not kept.
+    pub(crate) by: Option<Sender<Unstored>>,
 }
 
 impl Wanted {
     fn of(road: &Road, record: &DocumentRecord, judged: &Judged) -> Self {
         let stored = !record.organization.keeps_nothing();
         // Where nothing is kept, one is drawn for an answer that waits for it, and no other.
-        let drawn = judged.patches.is_some() && (stored || road.handed().is_awaited(record.id));
-        Self { heatmap: record.options.heatmap.filter(|_| drawn), preview: record.options.preview && stored, stored }
+        let by = if stored { None } else { road.handed().awaited(record.id) };
+        let drawn = judged.patches.is_some() && (stored || by.is_some());
+        Self { heatmap: record.options.heatmap.filter(|_| drawn), preview: record.options.preview && stored, stored, by }
     }
 
     fn status(&self, asset: Asset) -> AssetStatus {

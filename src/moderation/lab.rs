@@ -4,7 +4,6 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::{sync::Semaphore, time::timeout};
 use touchstone_core::{organization::Caller, refusal::Refusal};
 use touchstone_pipeline::{
     Lab,
@@ -17,14 +16,14 @@ use touchstone_pipeline::{
 use crate::{
     detect::Sent,
     road::Road,
-    trouble::{RETRY_AFTER, Trouble, internal},
+    trouble::{Trouble, internal},
 };
 
-/// A lab, and as many places in it as pictures may be in work.
+/// A lab, and as many places in it as pictures may be in work, no more than half of them for one organisation: looking costs nothing.
 #[derive(Clone)]
 pub(crate) struct Places {
     lab: Lab,
-    free: Arc<Semaphore>,
+    free: Arc<crate::places::Places>,
 }
 
 /// Only nodes that serve the API have one.
@@ -34,8 +33,8 @@ struct NoLab;
 
 impl Places {
     pub(crate) fn new(lab: Lab) -> Self {
-        let free = Arc::new(Semaphore::new(lab.at_once()));
-        Self { lab, free }
+        let all = lab.at_once();
+        Self { lab, free: Arc::new(crate::places::Places::new(all, all.div_ceil(2))) }
     }
 }
 
@@ -69,7 +68,7 @@ impl Road {
         match sent {
             Sent::Bytes(bytes) => {
                 self.believed(&bytes)?;
-                self.in_lab(bytes, work).await
+                self.in_lab(caller, bytes, work).await
             }
             Sent::Url(url) => {
                 let url = self.foreign(&url)?;
@@ -77,7 +76,7 @@ impl Road {
                 let _place = self.fetch_place(caller).await?;
                 let (bytes, _) = self.fetched_by_v1(url).await?;
                 // What a URL answered is told in one wording, whatever was wrong with it.
-                self.in_lab(bytes, work).await.map_err(|refusal| match refusal {
+                self.in_lab(caller, bytes, work).await.map_err(|refusal| match refusal {
                     Refusal::Undecodable { .. } => self.unfetchable(),
                     other => other,
                 })
@@ -85,10 +84,15 @@ impl Road {
         }
     }
 
-    async fn in_lab<T: Send + 'static>(&self, bytes: Bytes, work: fn(&Lab, Bytes) -> Result<T, Undecoded>) -> Result<T, Refusal> {
+    async fn in_lab<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        bytes: Bytes,
+        work: fn(&Lab, Bytes) -> Result<T, Undecoded>,
+    ) -> Result<T, Refusal> {
         let Places { lab, free } = self.lab().ok_or_else(|| internal(&NoLab))?.clone();
         let wait = Duration::from_secs(self.v1().place_seconds);
-        let place = timeout(wait, free.acquire_owned()).await.map_err(|_| Refusal::Busy { retry_after: RETRY_AFTER })?.trouble()?;
+        let place = free.wait(caller.organization.id, wait).await?;
         let done = tokio::task::spawn_blocking(move || {
             let done = work(&lab, bytes);
             drop(place);

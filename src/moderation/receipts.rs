@@ -3,12 +3,13 @@
 
 use secrecy::ExposeSecret;
 use touchstone_core::{
-    receipt::{KeySet, Receipt, Signed, SigningKey, VERSION},
+    receipt::{KeySet, Receipt, Signed, SigningKey, Told, VERSION},
     refusal::Refusal,
+    verdict::Verdict,
 };
 use touchstone_store::{DocumentRecord, RECEIPT_KEYS};
 
-use crate::{road::Road, trouble::Trouble};
+use crate::{report, road::Road, trouble::Trouble};
 
 impl Road {
     /// The signed receipt of a document's verdict.
@@ -42,6 +43,7 @@ fn receipt(document: &DocumentRecord) -> Option<Receipt> {
         version: VERSION,
         document: document.id.0,
         organization: document.organization.id.0,
+        project: document.project.map(|project| project.0),
         image: verdict.image.clone(),
         model: verdict.model.clone(),
         profile: verdict.profile,
@@ -55,5 +57,10 @@ fn receipt(document: &DocumentRecord) -> Option<Receipt> {
         submitted_at: document.created_at.rfc3339(),
         judged_at: document.finished_at.unwrap_or(document.created_at).rfc3339(),
         test: document.test,
+        asked: document.asked.as_ref().map(|asked| told(verdict, asked.threshold)),
     })
+}
+
+fn told(verdict: &Verdict, model_threshold: f64) -> Told {
+    Told { model_threshold, verdict: report::answer(verdict, model_threshold).name().to_owned() }
 }

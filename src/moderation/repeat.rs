@@ -41,7 +41,7 @@ impl JudgeDocument {
             CachePrice::Charge => Price::Full,
             CachePrice::Free => Price::Nothing,
         };
-        let wanted = Wanted { heatmap: record.options.heatmap.filter(|_| map.is_some()), preview: false, stored: true };
+        let wanted = Wanted { heatmap: record.options.heatmap.filter(|_| map.is_some()), preview: false, stored: true, by: None };
         let seen = Seen { regions: earlier.regions, forensics: earlier.forensics, content_key: Some(key.to_owned()), cached: Some(price) };
         if let Recorded::Lost = self.finish(road, lease, record, (verdict, &seen), &wanted).await? {
             return Ok(Some(Ran::Lost));

@@ -81,6 +81,17 @@ pub enum Answer {
     Authentic,
 }
 
+impl Answer {
+    /// The answer's name, as it is told.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AiGenerated => "ai_generated",
+            Self::Authentic => "authentic",
+        }
+    }
+}
+
 /// A part of the picture that looks generated, in pixels of the upright picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Region {
@@ -212,6 +223,11 @@ fn report(document: &DocumentRecord, verdict: &Verdict, heatmap_url: Option<Stri
 fn weighed(verdict: &Verdict, threshold: f64) -> (Answer, f64, f64) {
     let confidence = (verdict.ai_likelihood / 100.0).clamp(0.0, 1.0);
     if confidence >= threshold { (Answer::AiGenerated, confidence, confidence) } else { (Answer::Authentic, confidence, 1.0 - confidence) }
+}
+
+/// The answer at this threshold, 0–1.
+pub(crate) fn answer(verdict: &Verdict, threshold: f64) -> Answer {
+    weighed(verdict, threshold).0
 }
 
 /// Only what the detector itself says is generated is attributed (row X1).

@@ -43,7 +43,7 @@ pub enum SetStatus {
     Queued,
     /// Some have ended, or are looked at.
     Processing,
-    /// All have ended, and at least one was judged.
+    /// All have ended, with all that is told of them, and at least one was judged.
     Completed,
     /// All have ended, and none could be judged.
     Failed,
@@ -59,6 +59,21 @@ pub enum Place<'a> {
 }
 
 impl Road {
+    /// A look before a batch is read, and anything of it stored; the submission decides.
+    ///
+    /// # Errors
+    /// [`Refusal::NotEnoughCredits`], [`Refusal::TestsUsedUp`], [`Refusal::TooManyBatches`].
+    pub async fn may_submit_set(&self, caller: &Caller) -> Result<(), Refusal> {
+        self.can_pay_anew(caller).await?;
+        let most = self.most_under_way(caller);
+        if self.store().are_too_many(caller.project, most).await.trouble()? { Err(Refusal::TooManyBatches { most }) } else { Ok(()) }
+    }
+
+    /// Batches of a project of the caller's plan that may be under way at once.
+    fn most_under_way(&self, caller: &Caller) -> u32 {
+        self.plans().map_or(0, |plans| plans.terms(caller.organization.plan).concurrent_batches)
+    }
+
     /// Takes in one image of a batch: its bytes are kept, a URL is only looked at.
     ///
     /// # Errors
@@ -101,7 +116,7 @@ impl Road {
     }
 
     async fn write_set(&self, caller: Caller, parts: Vec<Part>, refused: Vec<Refused>, asked: Asked) -> Result<DocumentId, Refusal> {
-        let most_under_way = self.plans().map_or(0, |plans| plans.terms(caller.organization.plan).concurrent_batches);
+        let most_under_way = self.most_under_way(&caller);
         let parts = parts.into_iter().map(|part| new_part(part, &caller)).collect::<Result<_, _>>().trouble()?;
         let id = DocumentId::random();
         let work = Work::Set(NewSet { parts, refused, most_under_way });
@@ -153,16 +168,16 @@ fn new_part(part: Part, caller: &Caller) -> Result<NewPart, serde_json::Error> {
 #[must_use]
 pub fn status(set: &SetRecord) -> SetStatus {
     let is = |status| move |part: &DocumentRecord| part.status == status;
-    if set.parts.iter().all(DocumentRecord::is_final) {
+    if set.parts.iter().all(DocumentRecord::is_told) {
         return if set.parts.iter().any(is(DocumentStatus::Done)) { SetStatus::Completed } else { SetStatus::Failed };
     }
     if set.parts.iter().all(is(DocumentStatus::Pending)) { SetStatus::Queued } else { SetStatus::Processing }
 }
 
-/// When its last image ended; `None` while one has not.
+/// When its last image ended; `None` while one has not, with all that is told of it.
 #[must_use]
 pub fn finished_at(set: &SetRecord) -> Option<Timestamp> {
-    set.parts.iter().map(|part| part.finished_at).collect::<Option<Vec<_>>>()?.into_iter().max()
+    set.parts.iter().map(|part| part.finished_at.filter(|_| part.is_told())).collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// Everything that was sent, in its order.
@@ -171,3 +186,7 @@ pub fn places(set: &SetRecord) -> BTreeMap<usize, Place<'_>> {
     let images = set.parts.iter().filter_map(|part| Some((part.batch?.1, Place::Image(part))));
     images.chain(set.refused.iter().map(|refused| (refused.index, Place::Refused(refused)))).collect()
 }
+
+#[cfg(test)]
+#[path = "sets_tests.rs"]
+mod tests;

@@ -191,8 +191,9 @@ impl Pipeline {
     #[must_use]
     pub fn identity(&self, profile: Profile) -> String {
         let (card, inner) = (self.card(), &self.inner);
-        let name = (&card.name.name, &card.name.version);
-        json!([REVISION, name, self.rules(profile), inner.lab.limits(), inner.bypass_watermark]).to_string()
+        // The whole card, word for word: more of it decides than its thresholds.
+        let card = (&card.name.name, &card.name.version, &card.text_sha256);
+        json!([REVISION, card, self.rules(profile), inner.lab.limits(), inner.bypass_watermark]).to_string()
     }
 
     /// The model's card.

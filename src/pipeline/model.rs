@@ -32,6 +32,8 @@ pub use view::{Activation, Cut, Filter, Head, Outputs, View};
 pub struct ModelCard {
     /// The folder that holds the card and the weights.
     pub folder: PathBuf,
+    /// SHA-256 of the card's own text.
+    pub text_sha256: String,
     /// Name and version, as verdicts carry them.
     pub name: ModelName,
     /// One sentence about what it is.
@@ -90,7 +92,7 @@ impl ModelCard {
     /// Reads a card from its text; `Err` is the reason why it is wrong.
     pub(crate) fn parse(text: &str, folder: &Path) -> Result<Self, String> {
         let card: raw::Card = toml::from_str(text).map_err(|error| error.to_string().trim().replace('\n', " "))?;
-        card.check(folder)
+        card.check(folder, hex::encode(Sha256::digest(text)))
     }
 
     /// The weights of one view, read and checked against the card's SHA-256.

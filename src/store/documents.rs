@@ -203,6 +203,12 @@ impl DocumentRecord {
         matches!(self.status, DocumentStatus::Done | DocumentStatus::Failed)
     }
 
+    /// Whether everything is there that is told of it: its status, and its heatmap if one is drawn.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.is_final() && self.heatmap.status != AssetStatus::Pending
+    }
+
     /// One of its pictures.
     #[must_use]
     pub const fn asset(&self, which: Asset) -> &AssetRecord {

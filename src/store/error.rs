@@ -38,6 +38,9 @@ pub enum StoreError {
         /// Which of its columns.
         what: &'static str,
     },
+    /// An upload was to be taken that is on its way out, or gone.
+    #[error("the upload {0} is gone")]
+    UploadGone(String),
     /// A value did not turn into JSON.
     #[error("not representable as JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -1,8 +1,13 @@
 //! What was judged before (row V11): found by a key that says everything that the verdict depends on. Only within an organisation: a
 //! stranger's answer would tell what another tenant has sent.
 
-use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
-use touchstone_core::ids::OrganizationId;
+use std::time::Duration;
+
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use touchstone_core::{
+    ids::{DocumentId, OrganizationId},
+    time::Timestamp,
+};
 
 use crate::{
     DocumentRecord, DocumentStatus, Store, StoreError, documents,
@@ -14,6 +19,22 @@ use crate::{
 };
 
 impl Store {
+    /// The newest document of this question since then whose request was told to come back: it is not judged yet, or was not when `waited`
+    /// was over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn asked_before(&self, question: &str, since: Timestamp, waited: Duration) -> Result<Option<DocumentId>, StoreError> {
+        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        let late = Expr::col(Column::FinishedAt).sub(Expr::col(Column::CreatedAt)).gt(waited);
+        let told_later = Column::Status
+            .is_in([DocumentStatus::Pending, DocumentStatus::Analyzing])
+            .or(Column::Status.eq(DocumentStatus::Done).and(late));
+        let same = Column::Fingerprint.eq(question).and(Column::CreatedAt.gt(since.0)).and(told_later);
+        let first = Entity::find().filter(same).order_by_desc(Column::CreatedAt).one(self.reader()).await?;
+        Ok(first.map(|first| DocumentId(first.id)))
+    }
+
     /// The newest document of an organisation that was judged under this key and still has its verdict. A test key is told what test keys
     /// paid nothing for, and nothing else.
     ///

@@ -7,20 +7,17 @@ use sea_orm::{
 };
 use touchstone_core::{
     batch::Refused,
-    ids::{DocumentId, ProjectId},
+    ids::{DocumentId, OrganizationId, ProjectId},
     job::NewJob,
     submission::{Asked, Options},
     time::Timestamp,
 };
 
 use crate::{
-    AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Lease, Settlement, Store, StoreError, UploadState,
+    AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Lease, Settlement, Store, StoreError,
     documents::{self, parse},
-    entities::{
-        document::{ActiveModel, Column, Entity},
-        upload,
-    },
-    jobs,
+    entities::document::{ActiveModel, Column, Entity},
+    jobs, submit,
 };
 
 /// A batch about to be submitted.
@@ -104,6 +101,14 @@ impl Store {
         Ok(Some(SetRecord { id: document.id, parts, refused, created_at: document.created_at }))
     }
 
+    /// Whether one more batch of this project would be more than may be under way; 0: any number may.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn are_too_many(&self, project: Option<ProjectId>, most: u32) -> Result<bool, StoreError> {
+        are_too_many(self.reader(), project, most).await
+    }
+
     /// How many images of a batch have not ended, with all that is told of them.
     ///
     /// # Errors
@@ -141,7 +146,10 @@ impl Store {
                 ..Default::default()
             };
             fetched.update(&*write).await?;
-            take(&*write, object_key).await?;
+            if !submit::take_upload(&write, OrganizationId(row.organization_id), object_key).await? {
+                // It came too late, and the sweep has the object: nothing is written, and the job is tried again.
+                return Err(StoreError::UploadGone(object_key.to_owned()));
+            }
             jobs::insert(&write, judge, Timestamp::now()).await?;
         }
         jobs::remove(&write, lease).await?;
@@ -149,17 +157,6 @@ impl Store {
         self.wake.notify_one();
         Ok(true)
     }
-}
-
-/// The upload is a document's from now on, so that no sweep takes it.
-async fn take(write: &impl ConnectionTrait, object_key: &str) -> Result<(), StoreError> {
-    use sea_orm::sea_query::Expr;
-    upload::Entity::update_many()
-        .col_expr(upload::Column::State, Expr::value(UploadState::Taken))
-        .filter(upload::Column::ObjectKey.eq(object_key))
-        .exec(write)
-        .await?;
-    Ok(())
 }
 
 /// Whether one more batch of this project would be more than may be under way.

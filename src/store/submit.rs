@@ -47,6 +47,8 @@ pub struct NewDocument {
     pub options: Options,
     /// What the /v1 API was asked for; every such submission is one of its own, whatever was submitted before.
     pub asked: Option<Asked>,
+    /// What the same request to the /v1 API, repeated, is found by ([`Store::asked_before`]); `None`: by nothing.
+    pub question: Option<String>,
     /// For this long the same submission is answered with the same document (row T17).
     pub replay_window: Duration,
     /// Credits that an image costs. From a metered organisation nothing is taken, it is counted; a test key's costs nothing.
@@ -93,11 +95,13 @@ impl Store {
     /// [`StoreError::Busy`] when too many writes wait, [`StoreError::NoOrganization`], or when the database fails.
     pub async fn submit(&self, new: NewDocument, max_backlog: u64) -> Result<Submitted, StoreError> {
         let (now, options) = (Timestamp::now(), serde_json::to_string(&new.options)?);
-        let fingerprint = fingerprint(&new, &options);
+        let fingerprint = new.question.clone().unwrap_or_else(|| fingerprint(&new, &options));
         let write = self.write_at_door().await?;
         // Held to the end: submissions of one organisation pass one by one, so that each sees the one before.
         let balance = credits::locked(&write, new.organization).await?;
-        if let Some(first) = replayed(&write, &new, &fingerprint, now).await? {
+        // Whether a request to /v1 is repeated was seen before its image was kept.
+        let first = if new.question.is_none() { replayed(&write, &new, &fingerprint, now).await? } else { None };
+        if let Some(first) = first {
             return Ok(Submitted::Replayed(first));
         }
         if new.explicit && is_taken(&write, new.id).await? {
@@ -253,7 +257,7 @@ async fn is_taken(write: &DatabaseTransaction, id: DocumentId) -> Result<bool, S
     Ok(document || upload::Entity::find().filter(upload::Column::DocumentId.eq(id.0)).one(write).await?.is_some())
 }
 
-async fn take_upload(write: &DatabaseTransaction, organization: OrganizationId, object_key: &str) -> Result<bool, StoreError> {
+pub(crate) async fn take_upload(write: &DatabaseTransaction, organization: OrganizationId, object_key: &str) -> Result<bool, StoreError> {
     let taken = upload::Entity::update_many()
         .col_expr(upload::Column::State, Expr::value(UploadState::Taken))
         .filter(upload::Column::ObjectKey.eq(object_key).and(upload::Column::OrganizationId.eq(organization.0)))

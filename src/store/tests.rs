@@ -13,6 +13,7 @@ mod retention;
 mod submissions;
 mod uploads;
 mod usage;
+mod v1;
 mod webhooks;
 mod working;
 

@@ -15,7 +15,11 @@ use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
     middleware::StateInformationMiddleware,
-    state::keyed::DefaultKeyedStateStore,
+    nanos::Nanos,
+    state::{
+        StateStore,
+        keyed::{DefaultKeyedStateStore, ShrinkableKeyedStateStore},
+    },
 };
 use touchstone_core::{
     ids::{OrganizationId, ProjectId},
@@ -37,7 +41,51 @@ const LOOK_EVERY: u32 = 1024;
 const UNLIMITED: u32 = 1_000_000;
 
 /// A token bucket an asker, which tells how full it is.
-type Buckets<K> = RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock, StateInformationMiddleware>;
+type Buckets<K> = RateLimiter<Question<K>, States<K>, DefaultClock, StateInformationMiddleware>;
+
+/// What is done with an asker's bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Question<K> {
+    /// A token is taken.
+    Take(K),
+    /// It is only looked at.
+    Look(K),
+}
+
+/// How full the buckets are.
+struct States<K: Hash + Eq + Clone>(DefaultKeyedStateStore<K>);
+
+impl<K: Hash + Eq + Clone> StateStore for States<K> {
+    type Key = Question<K>;
+
+    fn measure_and_replace<T, F, E>(&self, question: &Question<K>, f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        match question {
+            Question::Take(asker) => self.0.measure_and_replace(asker, f),
+            // An answer that is an error replaces nothing.
+            Question::Look(asker) => match self.0.measure_and_replace(asker, |state| Err::<((), Nanos), _>(f(state))) {
+                Ok(()) => unreachable!("it is never replaced"),
+                Err(seen) => seen.map(|(seen, _)| seen),
+            },
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone> ShrinkableKeyedStateStore<Question<K>> for States<K> {
+    fn retain_recent(&self, drop_below: Nanos) {
+        self.0.retain_recent(drop_below);
+    }
+
+    fn len(&self) -> usize {
+        ShrinkableKeyedStateStore::len(&self.0)
+    }
+
+    fn is_empty(&self) -> bool {
+        ShrinkableKeyedStateStore::is_empty(&self.0)
+    }
+}
 
 /// One limit for each asker of a kind.
 pub(crate) struct Limit<K: Hash + Eq + Clone> {
@@ -106,12 +154,23 @@ impl<K: Hash + Eq + Clone> Limit<K> {
 
     /// The same, and where the asker stands then.
     pub(crate) fn stand(&self, asker: &K) -> Passed {
+        self.put(&Question::Take(asker.clone()))
+    }
+
+    /// Where an asker stands, who asks nothing.
+    pub(crate) fn look(&self, asker: &K) -> Standing {
+        let (standing, passes) = self.put(&Question::Look(asker.clone()));
+        // The token that was only looked at is still there.
+        Standing { remaining: standing.remaining.saturating_add(u32::from(passes.is_ok())).min(UNLIMITED), ..standing }
+    }
+
+    fn put(&self, question: &Question<K>) -> Passed {
         if self.asked.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == LOOK_EVERY - 1 {
             self.forget();
         }
         let askers = self.askers.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some((limiter, quota)) = askers.as_ref().zip(self.quota) else { return (Standing::unlimited(), Ok(())) };
-        match limiter.check_key(asker) {
+        match limiter.check_key(question) {
             Ok(snapshot) => (Standing::new(quota, snapshot.remaining_burst_capacity()), Ok(())),
             Err(not_until) => {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
@@ -138,7 +197,7 @@ pub(crate) fn shared(turn: Turn, per_second: u32) -> Passed {
 }
 
 fn buckets<K: Hash + Eq + Clone>(quota: Quota) -> Buckets<K> {
-    RateLimiter::keyed(quota).with_middleware()
+    RateLimiter::new(quota, States(DefaultKeyedStateStore::default()), DefaultClock::default())
 }
 
 /// Whole seconds, rounded up: that is what Retry-After can say.
@@ -229,6 +288,22 @@ mod tests {
         let last = (0..5).map(|_| limit.stand(&1)).last().expect("an answer");
         assert!(last.0.remaining == 0 && last.1.is_err() && last.0.reset >= now + 2, "{last:?}");
         assert_eq!(Limit::per_second(0, 0).stand(&1).0.limit, UNLIMITED);
+    }
+
+    // V8
+    #[test]
+    fn whoever_is_told_a_limit_takes_nothing_of_it() {
+        let limit = Limit::per_second(1, 3);
+        for _ in 0..10 {
+            assert_eq!(limit.look(&1).remaining, 3);
+        }
+        assert_eq!(limit.stand(&1).0.remaining, 2);
+        assert_eq!((limit.look(&1).remaining, limit.look(&2).remaining), (2, 3));
+        for _ in 0..2 {
+            assert_eq!(limit.ask(&1), Ok(()));
+        }
+        assert_eq!(limit.look(&1).remaining, 0);
+        assert_eq!(Limit::per_second(0, 0).look(&1).remaining, UNLIMITED);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage, HttpRequest};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -24,7 +24,7 @@ use tokio::{
 };
 use touchstone_billing::Billing;
 use touchstone_core::{ids::ProjectId, organization::Caller, refusal::Refusal};
-use touchstone_moderation::Road;
+use touchstone_moderation::{Place, Places, Road};
 use tracing::Instrument;
 use utoipa::ToSchema;
 
@@ -44,8 +44,14 @@ const RESTART: Duration = Duration::from_secs(5);
 /// When to come back for an upload that found no place.
 const NO_PLACE: Duration = Duration::from_secs(2);
 
-/// Bodies of batches that are looked through at once.
-const BATCHES: usize = 2;
+/// Bodies of batches that are looked through at once, of all organisations and of one.
+const BATCHES: (usize, usize) = (2, 1);
+
+/// How long a batch waits for its turn to be looked through.
+const TURN: Duration = Duration::from_secs(30);
+
+/// Which part of the places for uploads one organisation's batches may take.
+const SHARE: usize = 16;
 
 /// Which weights judge.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -80,7 +86,9 @@ pub(crate) struct Site {
     uploads: Arc<Semaphore>,
     /// Bytes of images on their way into memory.
     memory: Arc<Semaphore>,
-    batches: Arc<Semaphore>,
+    /// Bodies of batches on their way in.
+    bodies: Places,
+    batches: Places,
     waits: Arc<Semaphore>,
     draining: AtomicBool,
     metrics: Option<PrometheusHandle>,
@@ -110,7 +118,8 @@ impl Site {
             public,
             uploads: Arc::new(Semaphore::new(settings.concurrent_uploads)),
             memory: Arc::new(Semaphore::new(road.v1().max_memory as usize)),
-            batches: Arc::new(Semaphore::new(BATCHES)),
+            bodies: Places::new(settings.concurrent_uploads, settings.concurrent_uploads.div_ceil(SHARE)),
+            batches: Places::new(BATCHES.0, BATCHES.1),
             waits: Arc::new(Semaphore::new(settings.concurrent_waits)),
             draining: AtomicBool::new(false),
             metrics,
@@ -178,7 +187,11 @@ impl Site {
             Ok(caller) => {
                 tracing::Span::current().record("key", tracing::field::display(caller.key)).record("test", caller.test);
             }
-            Err(Failure::Refusal(Refusal::VerificationFailed | Refusal::KeyRefused(_))) => self.limits.keyless.ask(&asker(client))?,
+            Err(Failure::Refusal(Refusal::VerificationFailed | Refusal::KeyRefused(_))) => {
+                let (standing, passed) = self.limits.keyless.stand(&asker(client));
+                request.extensions_mut().insert(standing);
+                passed?;
+            }
             Err(_) => {}
         }
         outcome
@@ -243,10 +256,20 @@ impl Site {
         Memory { all: Arc::clone(&self.memory), taken: None }
     }
 
+    /// A place for the body of a batch, which lies in a file until its images are taken in.
+    ///
+    /// # Errors
+    /// 429 when the organisation has its share of them, 503 when all are taken.
+    pub(crate) fn body_place(&self, caller: &Caller) -> Result<Place, Failure> {
+        Ok(self.bodies.take(caller.organization.id)?)
+    }
+
     /// A turn to look through the body of a batch, waited for: each holds an image in memory meanwhile.
-    pub(crate) async fn batch_turn(&self) -> Option<OwnedSemaphorePermit> {
-        // It is never closed.
-        Arc::clone(&self.batches).acquire_owned().await.ok()
+    ///
+    /// # Errors
+    /// As [`Site::body_place`], when it does not come soon.
+    pub(crate) async fn batch_turn(&self, caller: &Caller) -> Result<Place, Failure> {
+        Ok(self.batches.wait(caller.organization.id, TURN).await?)
     }
 
     /// A place to wait for a verdict, kept until the permit is dropped; `None` when all are taken.
@@ -312,6 +335,13 @@ impl Memory {
         }
         Ok(())
     }
+
+    /// A step that has the bytes: it goes on when its client has left, and they count until it ends.
+    pub(crate) async fn held<T>(self, step: impl Future<Output = T>) -> T {
+        let done = step.await;
+        drop(self);
+        done
+    }
 }
 
 /// How a step died. A panic's own words may hold what was sent.
@@ -322,6 +352,22 @@ fn told(died: &JoinError) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // V4, V5
+    #[tokio::test]
+    async fn memory_is_held_until_the_step_ends_that_has_the_bytes() {
+        let mut memory = Memory::of(10);
+        memory.take(8).expect("there is room");
+        let all = Arc::clone(&memory.all);
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        // As a client that leaves does: nobody waits for the step any more.
+        let step = tokio::spawn(memory.held(async move { drop(ended.await) }));
+        tokio::task::yield_now().await;
+        assert_eq!(all.available_permits(), 2);
+        end.send(()).expect("the step goes on");
+        step.await.expect("it ended");
+        assert_eq!(all.available_permits(), 10);
+    }
 
     // B1
     #[tokio::test]

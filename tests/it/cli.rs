@@ -210,6 +210,8 @@ fn the_configuration_is_checked_and_every_wrong_key_is_named() {
         ("[htpp]\nlisten = \"127.0.0.1:1\"\n", "htpp"),
         ("[uploads]\nmax_bytes = \"ten\"\n", "max_bytes"),
         ("[http\n", "my.toml"),
+        ("[plans.pro]\nper_second = 2000000\n", "plans.pro.per_second"),
+        ("[plans.free]\nburst = 0\n", "plans.free.burst"),
         ("[http]\ntrusted_proxies = [\"10.0.0.0/33\"]\n", "http.trusted_proxies"),
     ] {
         std::fs::write(&file, text).unwrap();

@@ -234,6 +234,7 @@ fn document(organization: OrganizationId, object_key: String) -> NewDocument {
         object_etag: "\"1\"".into(),
         options: Options { preview: false, heatmap: None, analysis: false, profile: Profile::Generic },
         asked: None,
+        question: None,
         replay_window: LEASE,
         cost: 1,
         test: false,

@@ -171,17 +171,21 @@ fn who_changes_what_is_said_of_a_file_counts_the_revision_up() {
 // V11
 #[test]
 fn whatever_a_verdict_depends_on_is_in_the_pipelines_identity() {
-    let of = |settings: &Settings, profile| {
-        let card = ModelCard::read(&settings.model).expect("the tiny card");
+    let tiny = || ModelCard::read(&settings().model).expect("the tiny card");
+    let of_card = |settings: &Settings, profile, card| {
         let classifier = Classifier::new(card, Arc::new(Broken(InferError::Busy)));
         Pipeline::new(settings, 1, classifier).unwrap().identity(profile)
     };
+    let of = |settings: &Settings, profile| of_card(settings, profile, tiny());
+    let text = std::fs::read_to_string(settings().model.join("model.toml")).expect("the tiny card");
+    let retold = ModelCard::parse(&format!("{text}\n# Calibrated anew.\n"), &settings().model).expect("the tiny card");
     let mut small = settings();
     small.limits.max_side = 100;
     let identities = [
         of(&settings(), Profile::Generic),
         of(&Settings { bypass_watermark: true, ..settings() }, Profile::Generic),
         of(&small, Profile::Generic),
+        of_card(&settings(), Profile::Generic, retold),
     ];
     assert_eq!(identities.iter().collect::<std::collections::BTreeSet<_>>().len(), identities.len(), "{identities:?}");
     assert_eq!(identities[0], of(&settings(), Profile::Generic));

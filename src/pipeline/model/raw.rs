@@ -58,7 +58,7 @@ struct RawCalibration {
 }
 
 impl Card {
-    pub(super) fn check(self, folder: &Path) -> Result<ModelCard, String> {
+    pub(super) fn check(self, folder: &Path, text_sha256: String) -> Result<ModelCard, String> {
         if self.positive != "ai" {
             return Err(format!("positive = \"{}\" is not supported; logits must grow with \"ai\"", self.positive));
         }
@@ -71,6 +71,7 @@ impl Card {
         let RawCalibration { bias, weights, bucket } = self.calibration;
         Ok(ModelCard {
             folder: folder.to_owned(),
+            text_sha256,
             name: ModelName { name: self.name, version: self.version },
             summary: self.summary,
             license_weights: self.license_weights,

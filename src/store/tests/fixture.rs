@@ -201,6 +201,7 @@ pub(super) fn document(organization: OrganizationId, object_key: &str) -> NewDoc
         object_etag: "e1".into(),
         options: Options { preview: true, heatmap: None, analysis: false, profile: Profile::Generic },
         asked: None,
+        question: None,
         replay_window: MINUTE,
         cost: 1,
         test: false,

@@ -1,5 +1,6 @@
 //! V12: an organisation of which nothing is kept but verdicts.
 
+use base64::Engine;
 use serde_json::{Value, json};
 
 use super::{count, detect, emptied, objects};
@@ -66,4 +67,33 @@ async fn a_heatmap_is_in_the_answer_and_nowhere_else() {
     assert_eq!(later["warnings"].as_array().unwrap().last().unwrap()["type"], "heatmap_not_stored");
     assert_eq!(detect(&client, &pictures::jpeg(1), more).await["cached"], false, "there is nothing to take over from");
     assert_eq!(count(&app, "document WHERE v1 LIKE '%u_1%' OR content_key IS NOT NULL").await, 0);
+}
+
+// V12, V1
+#[tokio::test]
+async fn who_waits_in_the_queue_gets_the_heatmap_as_well() {
+    let app = TestApp::with(|config| {
+        config.jobs.concurrency = 1;
+        config.v1.place_seconds = 0;
+    });
+    let client = zero(&app).await;
+    let images = [1, 2, 3, 4].map(pictures::jpeg);
+    let answers = images.iter().map(|image| detect(&client, image, json!({ "include_heatmap": true })));
+    for seen in futures::future::join_all(answers).await {
+        assert!(seen["heatmap_url"].as_str().is_some_and(|url| url.starts_with("data:image/")), "{}", seen["warnings"]);
+    }
+    emptied(&app).await;
+}
+
+// V12, V2
+#[tokio::test]
+async fn a_batch_hands_back_what_was_sent_along_and_keeps_none_of_it() {
+    let app = TestApp::spawn();
+    let client = zero(&app).await;
+    let image = |seed| json!({ "image_base64": super::STANDARD.encode(pictures::jpeg(seed)), "metadata": { "user": format!("u_{seed}") } });
+    let answer = client.v1_post("/v1/detect/batch", &json!({ "images": [image(1), { "image_url": "" }, image(2)] })).await.ok();
+    let users = [0, 2].map(|place| answer["results"][place]["metadata"]["user"].clone());
+    assert_eq!(users, [json!("u_1"), json!("u_2")], "{answer}");
+    assert_eq!(count(&app, "document WHERE v1 LIKE '%u_1%'").await, 0);
+    emptied(&app).await;
 }

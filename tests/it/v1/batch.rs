@@ -176,7 +176,8 @@ async fn a_plan_says_how_many_batches_are_under_way() {
     assert_eq!((&job["status"], &job["results"], &job["finished_at"]), (&json!("queued"), &json!([]), &json!(null)));
     client.v1_post("/v1/detect/async", &body).await.failed(429, "rate_limited");
     client.v1_post("/v1/detect/batch", &body).await.failed(429, "rate_limited");
-    assert_eq!(client.credits().await, 96);
+    client.v1_post("/v1/detect/batch", &json!({ "images": 7 })).await.failed(429, "rate_limited");
+    assert_eq!(client.credits().await, 96, "nor is anything read that has no place");
 
     let free = app.client_of(Org { set: "plan = 'free'", ..Org::default() }).await;
     free.v1_post("/v1/detect/async", &body).await.failed(403, "forbidden");

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{base64, with_image};
-use crate::support::{Answer, Client, Outside, Plan, TestApp, pictures};
+use crate::support::{Answer, Client, Outside, Plan, TestApp, app::Org, pictures};
 use touchstone::app::Role;
 
 /// A form with these fields, as a client's library writes it.
@@ -135,7 +135,43 @@ async fn a_verdict_that_takes_too_long_is_told_later() {
     let later = client.v1_get(path).await;
     later.failed(503, "service_unavailable");
     assert_eq!(client.credits().await, 99, "it is accepted");
+    let again = client.v1_post("/v1/detect", &with_image(&pictures::jpeg(1), json!({}))).await.failed(503, "service_unavailable");
+    assert!(again["message"].as_str().unwrap().contains(path), "{again}: whoever comes back pays once");
+    assert_eq!(client.credits().await, 99);
+    for other in [with_image(&pictures::jpeg(2), json!({})), with_image(&pictures::jpeg(1), json!({ "include_heatmap": true }))] {
+        let error = client.v1_post("/v1/detect", &other).await.failed(503, "service_unavailable");
+        assert!(!error["message"].as_str().unwrap().contains(path), "another question");
+    }
+    assert_eq!(client.credits().await, 97);
     app.client().await.v1_get(path).await.failed(404, "not_found");
+}
+
+// V1: also where the node judges it itself.
+#[tokio::test]
+async fn a_node_that_judges_answers_in_time_and_goes_on() {
+    let app = TestApp::with(|config| config.v1.wait_seconds = 0);
+    let client = app.client().await;
+    let error = client.v1_post("/v1/detect", &with_image(&pictures::jpeg(1), json!({}))).await.failed(503, "service_unavailable");
+    let message = error["message"].as_str().unwrap();
+    let path = message.split_whitespace().find(|word| word.starts_with("/v1/detections/")).unwrap();
+    app.idle().await;
+    assert!(client.v1_get(path).await.ok()["verdict"].is_string());
+    let again = client.v1_post("/v1/detect", &with_image(&pictures::jpeg(1), json!({}))).await.ok();
+    assert_eq!((format!("/v1/detections/{}", again["id"].as_str().unwrap()).as_str(), client.credits().await), (path, 99));
+}
+
+// V1, V15
+#[tokio::test]
+async fn nothing_is_stored_that_cannot_be_paid() {
+    let app = TestApp::spawn();
+    let client = app.client_of(Org { credits: touchstone_core::credit::Credits::default(), ..Org::default() }).await;
+    client.v1_post("/v1/detect", &with_image(&pictures::jpeg(1), json!({}))).await.failed(402, "payment_required");
+    client
+        .v1_post("/v1/detect/batch", &json!({ "images": [with_image(&pictures::jpeg(1), json!({}))] }))
+        .await
+        .failed(402, "payment_required");
+    let kept = app.data.path().join("blobs/fetched").join(&client.organization);
+    assert!(!kept.exists(), "not even for a moment");
 }
 
 // V14

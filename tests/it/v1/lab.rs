@@ -150,6 +150,8 @@ fn a_trust_list_is_checked_when_it_is_installed_and_when_a_server_starts() {
     let (first, second) = (Authority::new("First").pem(), Authority::new("Second").pem());
     std::fs::write(&file, format!("{first}{second}")).unwrap();
     let installed = run_json(data.path(), &[], &["trust-list", "install", file.to_str().unwrap()]);
+    let list = std::fs::metadata(data.path().join("trust-list.pem")).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&list) & 0o444, 0o444, "the service may be another user");
     assert_eq!((&installed, installed["certificates"].as_array().unwrap().len()), (&shown(), 2));
     assert!(installed["certificates"][1]["subject"].as_str().unwrap().contains("Second"), "{installed}");
     assert!(installed["date"].as_str().is_some_and(|date| date.ends_with('Z')) && installed["sha256"].as_str().unwrap().len() == 64);

@@ -1,5 +1,6 @@
 //! V8: so many requests a second of one project, told on every answer.
 
+use reqwest::Method;
 use secrecy::ExposeSecret;
 use touchstone_store::NewKey;
 
@@ -74,6 +75,26 @@ async fn every_answer_tells_a_limit_also_without_a_key_and_without_a_limit() {
     }
     let answers = futures::future::join_all((0..120).map(|_| client.get("/v1/health"))).await;
     assert!(answers.iter().any(|answer| answer.status == 429), "keyless askers are counted");
+}
+
+// V8
+#[tokio::test]
+async fn being_told_a_limit_takes_nothing_of_it() {
+    let app = TestApp::with(|config| (config.http.keyless_per_second, config.http.keyless_burst) = (1, 1000));
+    let client = app.client().await;
+    let keyless = async || standing(&client.get("/v1/health").await).1;
+    let before = keyless().await;
+    for n in 0..50 {
+        let preflight = client.request(Method::OPTIONS, &format!("/v1/jobs/{n}"));
+        let preflight = preflight.header("origin", "https://example.com").header("access-control-request-method", "GET");
+        client.send(preflight.header("access-control-request-headers", "authorization")).await;
+        client.send(client.v1(Method::GET, "/v1/usage").header("accept", "text/html")).await.failed(406, "invalid_request");
+    }
+    let after = keyless().await;
+    assert!(after + 2 >= before, "{before} {after}: only /v1/health itself is counted");
+    let wrong = client.with_key("ts_live_wrong").v1_get("/v1/usage").await;
+    wrong.failed(401, "invalid_api_key");
+    assert!(standing(&wrong).1 + 1 >= after, "{after}: once");
 }
 
 // V8: the limit holds across nodes.

@@ -112,6 +112,26 @@ async fn a_rotated_key_signs_what_comes_and_vouches_for_what_was() {
     }
 }
 
+// X3, V1
+#[tokio::test]
+async fn a_receipt_holds_the_answer_that_was_told_and_the_threshold_that_made_it() {
+    let app = TestApp::spawn();
+    let ann = app.client().await;
+    let body = super::with_image(&pictures::jpeg(3), json!({ "model_threshold": 1 }));
+    let answer = ann.v1_post("/v1/detect", &body).await.ok();
+    let (_, signed) = receipt(&ann, answer["id"].as_str().unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (_, told) = verify(folder.path(), &[&written(folder.path(), "receipt.json", &signed)]);
+    let said = &told["receipt"];
+    assert_eq!(said["asked"], json!({ "model_threshold": 1.0, "verdict": answer["verdict"] }));
+    assert!(said["project"].is_string(), "{said}");
+    let id = ann.submit("a.jpg", pictures::jpeg(3)).await;
+    ann.settle(&id).await;
+    let (_, signed) = receipt(&ann, &id).await;
+    let (_, told) = verify(folder.path(), &[&written(folder.path(), "other.json", &signed)]);
+    assert_eq!(told["receipt"]["asked"], Value::Null, "another dialect tells the label itself");
+}
+
 // X3, V9
 #[tokio::test]
 async fn a_receipt_is_its_owners_and_of_a_verdict_that_is_there() {

@@ -1,6 +1,9 @@
 //! Up to a hundred images in one request: their verdicts in one answer (row V2), or later (row V3).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -122,13 +125,20 @@ pub(crate) async fn batch(
     if images.parts.is_empty() {
         return answer(refused(&images, &id), None);
     }
+    let mut metadata: HashMap<_, _> = images.parts.iter().map(|part| (part.index, part.asked.metadata.clone())).collect();
     let batch = submit(&site, caller.clone(), images).await?;
     let within = Duration::from_secs(site.pure_road().v1().batch_seconds);
     let ended = async || Ok(site.road(|road| async move { road.has_ended(batch).await }).await?.then_some(()));
     // Ended or not: what has not is told as such.
     until(&site, within, ended).await?;
     let document = detect::own(&site, &caller, &batch.to_string()).await?.ok_or(Refusal::NoSuchDocument)?;
-    let set = jobs::read(&site, document).await?;
+    let mut set = jobs::read(&site, document).await?;
+    for part in &mut set.parts {
+        // What was sent along is handed back, also where it is not stored.
+        if let (Some((_, index)), Some(asked)) = (part.batch, &mut part.asked) {
+            asked.metadata = metadata.remove(&index).flatten();
+        }
+    }
     answer(jobs::results(&site, &set, &id, Unended::IsAnError), Some(batch))
 }
 
@@ -166,10 +176,11 @@ pub(crate) async fn in_background(
 /// The images of a request.
 async fn taken_in(site: &Site, request: &HttpRequest, caller: &Caller, id: &RequestId, payload: Payload) -> Result<Images, V1Failure> {
     sample::require_json(request)?;
-    let body = {
-        let _place = site.upload_place()?;
-        body::spool(payload, site.pure_road().v1().max_batch_bytes, Pace::new(&site.settings)).await?
-    };
+    let its = caller.clone();
+    site.road(|road| async move { road.may_submit_set(&its).await }).await?;
+    // Both held until the file is gone.
+    let _places = (site.body_place(caller)?, site.upload_place()?);
+    let body = body::spool(payload, site.pure_road().v1().max_batch_bytes, Pace::new(&site.settings)).await?;
     images::take_in(site, caller, id, body).await
 }
 

@@ -62,8 +62,8 @@ pub(crate) async fn verify(
 ) -> Result<Json<V1Credentials>, V1Failure> {
     let begun = Instant::now();
     let caller = bearer::caller(&site, &request).await?;
-    let Sample { sent, param, .. } = sample::read(&site, &request, payload).await?;
-    let looked = site.road(|road| async move { road.verify_credentials(&caller, sent).await }).await;
+    let Sample { sent, param, memory, .. } = sample::read(&site, &request, payload).await?;
+    let looked = site.road(|road| memory.held(async move { road.verify_credentials(&caller, sent).await })).await;
     let credentials = looked.map_err(|failure| V1Failure::from(failure).about_image(&param))?;
     Ok(Json(V1Credentials { credentials, request_id: id.0, latency_ms: millis(begun) }))
 }

@@ -9,7 +9,7 @@ use actix_web::{
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 use touchstone_core::{ids::DocumentId, organization::Caller, refusal::Refusal, submission::Asked};
-use touchstone_moderation::{AssetStatus, Detected, DocumentKind, DocumentRecord, Unstored, report::Report};
+use touchstone_moderation::{Detected, DocumentKind, DocumentRecord, Unstored, report::Report};
 use utoipa::ToSchema;
 
 use super::{
@@ -86,7 +86,9 @@ pub(crate) struct V1Detection {
 
 /// Judge one image.
 ///
-/// Waits for the verdict. Should it take unusually long, 503 names the detection; the image is judged all the same.
+/// Waits for the verdict. Should it take unusually long, 503 names the detection; the image is judged all the same, and `GET` there costs
+/// nothing. The same request, repeated within minutes, waits for that detection and costs nothing either, except where nothing is kept of
+/// the image.
 #[utoipa::path(
     post,
     path = "/v1/detect",
@@ -108,11 +110,18 @@ pub(crate) async fn detect(
     let Sample { sent, param, asked, memory } = sample::read(&site, &request, payload).await?;
     let asked = Asked { request_id: id.0.clone(), ..asked };
     let own = Some(asked.clone());
-    let detected = site.road(|road| async move { road.detect(caller, sent, asked).await }).await;
-    drop(memory);
+    let (asked_at, within) = (Instant::now(), Duration::from_secs(site.pure_road().v1().wait_seconds));
+    let detected = site.road(|road| memory.held(async move { road.detect(caller, sent, asked).await })).await;
     let (document, heatmap) = match detected.map_err(|failure| V1Failure::from(failure).about_image(&param))? {
         Detected::Ended { document, heatmap } => (*document, heatmap),
-        Detected::Queued(id) => (waited(&site, id).await?, None),
+        Detected::Queued { document, heatmap } => {
+            let document = waited(&site, document, within.saturating_sub(asked_at.elapsed())).await?;
+            let heatmap = match heatmap {
+                Some(awaited) => awaited.picture().await,
+                None => None,
+            };
+            (document, heatmap)
+        }
     };
     // What was sent along is handed back, also where it is not stored.
     let document = DocumentRecord { asked: own, ..document };
@@ -143,7 +152,7 @@ pub(crate) async fn detection(
     let caller = bearer::caller(&site, &request).await?;
     let document = own(&site, &caller, &path).await?.filter(|document| document.kind == DocumentKind::Image);
     let document = document.ok_or(Refusal::NoSuchDocument)?;
-    if !is_told(&document) {
+    if !document.is_told() {
         return Err(Refusal::NotYet { id: document.id, retry_after: LATER }.into());
     }
     Ok(Json(V1Detection { report: told(&site, &document)?, request_id: id.0, latency_ms: millis(begun) }))
@@ -157,15 +166,9 @@ pub(crate) async fn own(site: &Site, caller: &Caller, id: &str) -> Result<Option
 }
 
 /// A document that somebody else judges, once there is all to tell of it.
-async fn waited(site: &Site, id: DocumentId) -> Result<DocumentRecord, V1Failure> {
-    let within = Duration::from_secs(site.pure_road().v1().wait_seconds);
-    let document = wait_for(site, id, within, is_told).await?;
+async fn waited(site: &Site, id: DocumentId, within: Duration) -> Result<DocumentRecord, V1Failure> {
+    let document = wait_for(site, id, within, DocumentRecord::is_told).await?;
     Ok(document.ok_or(Refusal::NotYet { id, retry_after: LATER })?)
-}
-
-/// Whether everything that an answer tells of it is there.
-pub(crate) fn is_told(document: &DocumentRecord) -> bool {
-    document.is_final() && document.heatmap.status != AssetStatus::Pending
 }
 
 /// What there is to tell of a document that has ended.

@@ -25,8 +25,8 @@ pub(crate) fn finish(response: ServiceResponse<BoxBody>, id: &RequestId) -> Serv
         None => response,
     };
     let counted = response.request().extensions().get::<Standing>().copied();
-    // Who was not counted against a project stands where strangers do.
-    let standing = counted.unwrap_or_else(|| site.limits.keyless.stand(&asker(&site, response.request())).0);
+    // Who was not counted stands where strangers do, and takes nothing by being told so.
+    let standing = counted.unwrap_or_else(|| site.limits.keyless.look(&asker(&site, response.request())));
     for (name, value) in standing.headers() {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from(value));
     }

@@ -114,8 +114,8 @@ pub(crate) async fn forensics(
 ) -> Result<Json<V1Forensics>, V1Failure> {
     let begun = Instant::now();
     let caller = bearer::caller(&site, &request).await?;
-    let Sample { sent, param, .. } = sample::read(&site, &request, payload).await?;
-    let looked = site.road(|road| async move { road.examine(&caller, sent).await }).await;
+    let Sample { sent, param, memory, .. } = sample::read(&site, &request, payload).await?;
+    let looked = site.road(|road| memory.held(async move { road.examine(&caller, sent).await })).await;
     let (report, maps) = looked.map_err(|failure| V1Failure::from(failure).about_image(&param))?;
     Ok(Json(V1Forensics { report, maps: maps.into(), request_id: id.0, latency_ms: millis(begun) }))
 }

@@ -3,7 +3,10 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::{Map, Value, value::RawValue};
 use touchstone_core::submission::Asked;
 
@@ -11,6 +14,16 @@ use super::errors::V1Failure;
 
 /// Most bytes of `metadata`, as JSON.
 pub(crate) const MOST_METADATA: usize = 4096;
+
+/// Every field of an image and of what is asked about it. Whatever else is sent is passed over and kept nowhere: how much of it there is
+/// is its sender's to say.
+const KNOWN: [&str; 7] =
+    ["image_url", "image_base64", "include_attribution", "include_heatmap", "include_forensics", "model_threshold", "metadata"];
+
+/// One of these names; `None` for any other.
+pub(crate) fn known(name: &str) -> Option<&'static str> {
+    KNOWN.into_iter().find(|known| *known == name)
+}
 
 /// One field: JSON that was not looked into yet, borrowed from the body; or a form's text.
 enum Field<'a> {
@@ -20,7 +33,7 @@ enum Field<'a> {
 
 /// The fields of one request, or of one image in a batch.
 pub(crate) struct Given<'a> {
-    fields: HashMap<Cow<'a, str>, Field<'a>>,
+    fields: HashMap<&'static str, Field<'a>>,
     /// What stands before each field's name when it is told: `images.3.`
     at: String,
 }
@@ -31,20 +44,19 @@ impl<'a> Given<'a> {
     /// # Errors
     /// 400 when it is none.
     pub(crate) fn json(body: &'a [u8]) -> Result<Self, V1Failure> {
-        let fields: HashMap<Cow<'a, str>, &'a RawValue> =
-            serde_json::from_slice(body).map_err(|_| V1Failure::invalid("", "The body must be a JSON object."))?;
-        Ok(Self { fields: fields.into_iter().map(|(name, value)| (name, Field::Json(value))).collect(), at: String::new() })
+        serde_json::from_slice::<Whole<'a>>(body)
+            .map(|Whole(fields)| Self { fields, at: String::new() })
+            .map_err(|_| V1Failure::invalid("", "The body must be a JSON object."))
     }
 
     /// Fields that were read one by one.
-    pub(crate) fn read(fields: &'a HashMap<String, Box<RawValue>>) -> Self {
-        let fields = fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), Field::Json(value)));
-        Self { fields: fields.collect(), at: String::new() }
+    pub(crate) fn read(fields: &'a HashMap<&'static str, Box<RawValue>>) -> Self {
+        Self { fields: fields.iter().map(|(name, value)| (*name, Field::Json(value))).collect(), at: String::new() }
     }
 
     /// The texts of a form.
-    pub(crate) fn form(texts: HashMap<String, String>) -> Self {
-        Self { fields: texts.into_iter().map(|(name, text)| (name.into(), Field::Text(text))).collect(), at: String::new() }
+    pub(crate) fn form(texts: HashMap<&'static str, String>) -> Self {
+        Self { fields: texts.into_iter().map(|(name, text)| (name, Field::Text(text))).collect(), at: String::new() }
     }
 
     /// The same fields, told by where they stand.
@@ -145,6 +157,59 @@ impl<'a> Given<'a> {
     }
 }
 
+/// The known fields of an object.
+struct Whole<'a>(HashMap<&'static str, Field<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Whole<'a> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(Fields).map(Whole)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = HashMap<&'static str, Field<'de>>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = HashMap::new();
+        while let Some(Name(name)) = map.next_key()? {
+            match name {
+                Some(name) => drop(fields.insert(name, Field::Json(map.next_value()?))),
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// A field's name, if it is known.
+struct Name(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_str(Named)
+    }
+}
+
+struct Named;
+
+impl Visitor<'_> for Named {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Name, E> {
+        Ok(Name(known(name)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +224,15 @@ mod tests {
     fn what_is_left_out_is_as_the_contract_says() {
         let asked = Given::json(br#"{"image_url":"u","unheard_of":{},"metadata":null}"#).expect("an object").asked().expect("read");
         assert_eq!(asked, Asked { threshold: 0.5, ..Asked::default() });
+    }
+
+    // V1
+    #[test]
+    fn what_nobody_asked_for_is_not_kept() {
+        let many = format!(r#"{{{}"image_url":"u"}}"#, r#""aaaa":1,"\u00e9":{"image_url":1},"#.repeat(100_000));
+        let given = Given::json(many.as_bytes()).expect("an object");
+        assert_eq!(given.fields.len(), 1);
+        assert_eq!(given.text("image_url").expect("a text").as_deref(), Some("u"));
     }
 
     // V1
@@ -188,7 +262,7 @@ mod tests {
     // V1
     #[test]
     fn a_form_says_the_same_in_texts() {
-        let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let text = |name: &'static str, text: &str| (name, text.to_owned());
         let form = Given::form(HashMap::from([
             text("include_heatmap", "true"),
             text("include_attribution", "0"),

@@ -41,9 +41,9 @@ pub(crate) struct Images {
 /// Takes in the images of a body.
 ///
 /// # Errors
-/// 400 when it is no batch, and what of ours fails; then nothing of it is left.
+/// 400 when it is no batch, 429 or 503 when its turn does not come soon, and what of ours fails; then nothing of it is left.
 pub(crate) async fn take_in(site: &Site, caller: &Caller, id: &RequestId, body: File) -> Result<Images, V1Failure> {
-    let _turn = site.batch_turn().await;
+    let _turn = site.batch_turn(caller).await?;
     let (sender, receiver) = mpsc::channel(1);
     let reader = tokio::task::spawn_blocking(move || read(body, sender));
     let mut taken = Taken { site, caller, id, parts: Vec::new(), refused: Vec::new() };
@@ -124,7 +124,7 @@ fn refused(index: usize, failure: &V1Failure, site: &Site, id: &RequestId) -> Re
 }
 
 /// Reads a body to its end and hands out its images, waiting until each is taken. Blocks.
-fn read(body: File, images: mpsc::Sender<Box<RawValue>>) -> Result<HashMap<String, Box<RawValue>>, V1Failure> {
+fn read(body: File, images: mpsc::Sender<Box<RawValue>>) -> Result<HashMap<&'static str, Box<RawValue>>, V1Failure> {
     let mut whole = Whole { images: &images, fields: HashMap::new(), within_images: false };
     let mut json = serde_json::Deserializer::from_reader(BufReader::new(body));
     let read = json.deserialize_map(&mut whole).and_then(|()| json.end());
@@ -138,7 +138,7 @@ fn read(body: File, images: mpsc::Sender<Box<RawValue>>) -> Result<HashMap<Strin
 /// The body as it is read.
 struct Whole<'a> {
     images: &'a mpsc::Sender<Box<RawValue>>,
-    fields: HashMap<String, Box<RawValue>>,
+    fields: HashMap<&'static str, Box<RawValue>>,
     within_images: bool,
 }
 
@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for &mut Whole<'_> {
                 self.within_images = true;
                 map.next_value_seed(Each(self.images))?;
                 self.within_images = false;
-            } else if SHARED.contains(&name.as_str()) {
+            } else if let Some(name) = SHARED.into_iter().find(|shared| *shared == name) {
                 self.fields.insert(name, map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;

@@ -128,10 +128,11 @@ pub(crate) async fn job(
 /// The batch that a document stands for.
 ///
 /// # Errors
-/// 404 when it stands for none.
+/// 404 when it stands for none, or nothing is left of it.
 pub(super) async fn read(site: &Site, document: DocumentRecord) -> Result<SetRecord, V1Failure> {
     let set = site.road(|road| async move { road.set(&document).await }).await?;
-    Ok(set.ok_or(Refusal::NoSuchDocument)?)
+    // Of one whose every image was forgotten nothing is left to tell.
+    Ok(set.filter(|set| !set.parts.is_empty()).ok_or(Refusal::NoSuchDocument)?)
 }
 
 /// What is told of an image that has not ended.
@@ -156,7 +157,7 @@ fn result(site: &Site, index: usize, place: &Place<'_>, id: &RequestId, unended:
             let (code, message, param) = (refused.code.clone(), refused.message.clone(), refused.param.clone());
             V1Result::Error(V1Unjudged { index, error: V1Error { code, message, param, request_id: id.0.clone() } })
         }
-        Place::Image(document) if !detect::is_told(document) => match unended {
+        Place::Image(document) if !document.is_told() => match unended {
             Unended::LeftOut => return None,
             Unended::IsAnError => failed(Refusal::NotYet { id: document.id, retry_after: LATER }.into()),
         },

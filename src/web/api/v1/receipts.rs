@@ -22,7 +22,7 @@ use crate::{
 /// A signed receipt: a JSON Web Signature in flattened form (RFC 7515), EdDSA with Ed25519.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct V1Receipt {
-    /// Base64url of the receipt: `{version, document, organization, image, model, profile, rules, label, ai_likelihood, confidence, unsure,
+    /// Base64url of the receipt: `{version, document, organization, project, image, model, profile, rules, label, ai_likelihood, confidence, unsure,
     /// decided_by, signals, submitted_at, judged_at, test}`.
     payload: String,
     /// Base64url of `{alg, kid, typ, jwk}`: the key travels along.

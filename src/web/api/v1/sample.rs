@@ -14,7 +14,10 @@ use touchstone_core::{refusal::Refusal, submission::Asked};
 use touchstone_moderation::Sent;
 use utoipa::ToSchema;
 
-use super::{errors::V1Failure, given::Given};
+use super::{
+    errors::V1Failure,
+    given::{self, Given},
+};
 use crate::{
     body::{self, Pace},
     errors::Failure,
@@ -191,9 +194,9 @@ async fn form(body: &Bytes, content_type: &str, most: u64, memory: Memory) -> Re
                 return Err(V1Failure::invalid(&name, "Send one image."));
             }
             file = Some((name, bytes));
-        } else if matches!(name.as_str(), URL | BASE64) || bytes.len() <= MOST_TEXT {
-            let text = String::from_utf8(bytes.to_vec()).map_err(|_| V1Failure::invalid(&name, "It is no text."))?;
-            texts.insert(name, text);
+        } else if let Some(known) = given::known(&name).filter(|known| matches!(*known, URL | BASE64) || bytes.len() <= MOST_TEXT) {
+            let text = String::from_utf8(bytes.to_vec()).map_err(|_| V1Failure::invalid(known, "It is no text."))?;
+            texts.insert(known, text);
         }
     }
     let given = Given::form(texts);
