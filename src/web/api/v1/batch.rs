@@ -40,7 +40,7 @@ pub(crate) struct V1BatchRequest {
     images: Vec<V1BatchImage>,
     /// Name the families of generators; false when left out.
     include_attribution: Option<bool>,
-    /// Link to a heatmap, whatever the verdict is; false when left out.
+    /// Link to a heatmap, whatever the verdict is; false when left out. An organisation that keeps no pictures gets none in a batch.
     include_heatmap: Option<bool>,
     /// Tell the numbers of forensics; false when left out.
     include_forensics: Option<bool>,
