@@ -49,6 +49,7 @@ async fn old_document(store: &Store, blobs: &Blobs, organization: OrganizationId
         object_etag: "e".into(),
         options: Options { preview: true, heatmap: None, analysis: false, profile: Profile::Generic },
         asked: None,
+        question: None,
         replay_window: Duration::ZERO,
         cost: 1,
         test: false,

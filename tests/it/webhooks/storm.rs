@@ -77,6 +77,7 @@ async fn judge_one(store: &Store, organization: OrganizationId, verdict: &Verdic
         object_etag: "\"1\"".into(),
         options: Options { preview: false, heatmap: None, analysis: false, profile: Profile::Generic },
         asked: None,
+        question: None,
         replay_window: Duration::from_secs(60),
         cost: 1,
         test: false,
