@@ -123,3 +123,44 @@ async fn no_field_ever_leaves_an_answer() {
         assert!(gone.is_empty() && new.is_empty(), "{what}: gone {gone:?}, not listed {new:?}");
     }
 }
+
+/// Every name that `/openapi.json` documents of an answer, also those that no sample has, each behind its operation.
+const DOCUMENTED: &str = include_str!("fields.txt");
+
+/// The names of a schema, as [`names`] tells those of an answer.
+fn properties(api: &Value, schema: &Value, at: &str, found: &mut BTreeSet<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return properties(api, api.pointer(&reference[1..]).expect(reference), at, found);
+    }
+    for inner in ["allOf", "oneOf", "anyOf"].iter().filter_map(|list| schema[list].as_array()).flatten() {
+        properties(api, inner, at, found);
+    }
+    if schema["items"].is_object() {
+        properties(api, &schema["items"], &format!("{at}[]"), found);
+    }
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{at}{}{name}", if at.ends_with(' ') { "" } else { "." });
+        properties(api, inner, &path, found);
+        found.insert(path);
+    }
+}
+
+// V14
+#[tokio::test]
+async fn no_documented_field_ever_leaves() {
+    let api = TestApp::spawn().client().await.get("/openapi.json").await.json();
+    let mut found = BTreeSet::new();
+    for (path, operations) in api["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/v1/")) {
+        for (method, operation) in operations.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().into_iter().flatten().filter(|(status, _)| status.starts_with('2'))
+            {
+                let schema = &response["content"]["application/json"]["schema"];
+                properties(&api, schema, &format!("{} {path} {status} ", method.to_uppercase()), &mut found);
+            }
+        }
+    }
+    let known: BTreeSet<String> = DOCUMENTED.lines().map(str::to_owned).collect();
+    let of = |one: &BTreeSet<String>, other: &BTreeSet<String>| one.difference(other).cloned().collect::<Vec<_>>().join("\n");
+    let (gone, new) = (of(&known, &found), of(&found, &known));
+    assert!(gone.is_empty() && new.is_empty(), "gone:\n{gone}\nnot listed in fields.txt:\n{new}");
+}

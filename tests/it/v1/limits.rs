@@ -93,7 +93,7 @@ async fn being_told_a_limit_takes_nothing_of_it() {
     let after = keyless().await;
     assert!(after + 2 >= before, "{before} {after}: only /v1/health itself is counted");
     let wrong = client.with_key("ts_live_wrong").v1_get("/v1/usage").await;
-    wrong.failed(401, "invalid_api_key");
+    wrong.failed(401, "unauthorized");
     assert!(standing(&wrong).1 + 1 >= after, "{after}: once");
 }
 
