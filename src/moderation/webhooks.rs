@@ -114,12 +114,14 @@ impl Road {
         self.store().deliveries_of(project(caller)?, id, page).await.trouble()?.ok_or(Refusal::Webhook(Refused::Unknown))
     }
 
-    /// Forgets events, deliveries and tries that are old enough. Answers how many events went.
+    /// Forgets events, deliveries and tries that are old enough, and what deleted webhooks left. Answers how many events went.
     ///
     /// # Errors
     /// When the database fails; the next sweep goes on.
     pub async fn sweep_webhooks(&self) -> anyhow::Result<u64> {
         let before = Timestamp::now() - Duration::from_secs(self.settings().webhooks.keep_days * 86_400);
+        self.store().tidy_webhooks().await?;
+        while self.store().forget_webhooks(None).await? {}
         let mut gone = 0;
         loop {
             match self.store().forget_events(before, ROUND).await? {

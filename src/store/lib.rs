@@ -18,6 +18,7 @@ mod entities;
 mod erase;
 mod error;
 mod forget;
+mod forget_webhooks;
 mod freeze;
 mod jobs;
 mod keys;

@@ -14,6 +14,7 @@ mod submissions;
 mod uploads;
 mod usage;
 mod webhooks;
+mod webhooks_forgotten;
 mod working;
 
 use fixture::Fixture;

@@ -20,6 +20,7 @@ use super::{
     sample,
 };
 use crate::{
+    api::truthscan::sight,
     body::{self, Pace},
     extract::TakesJson,
     openapi::{V1Bodied, V1Everywhere, V1Judging, V1Keyed},
@@ -129,7 +130,7 @@ pub(crate) async fn batch(
     until(&site, within, ended).await?;
     let document = detect::own(&site, &caller, &batch.to_string()).await?.ok_or(Refusal::NoSuchDocument)?;
     let set = jobs::read(&site, document).await?;
-    answer(jobs::results(&site, &set, &id, Unended::IsAnError), Some(batch))
+    answer(jobs::results(&site, &set, &id, (Unended::IsAnError, sight::links(&caller))), Some(batch))
 }
 
 /// Judge up to 100 images in the background.
