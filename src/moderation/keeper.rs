@@ -231,7 +231,8 @@ impl Keeper {
                 Ok(()) => deleted.gone.push(key),
                 Err(error) => {
                     deleted.stay.push(key);
-                    deleted.first_error = deleted.first_error.and(Err(anyhow::Error::from(error).context("an object could not be deleted")));
+                    deleted.first_error =
+                        deleted.first_error.and(Err(anyhow::Error::from(error).context("an object could not be deleted")));
                 }
             }
         }

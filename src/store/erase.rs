@@ -142,7 +142,9 @@ impl Store {
         scrub(&write, &rows, Forgotten::Erased).await?;
         forget_asides(&write, &rows).await?;
         let mut told = false;
-        for row in rows.iter().filter(|row| is_under_way(row) && row.batch_id.is_some_and(|batch| rows.iter().all(|other| other.id != batch))) {
+        for row in
+            rows.iter().filter(|row| is_under_way(row) && row.batch_id.is_some_and(|batch| rows.iter().all(|other| other.id != batch)))
+        {
             // It may have been the last of a batch that others were judged of.
             told |= outbox::document_ended(&write, DocumentId(row.id)).await?;
         }

@@ -18,8 +18,7 @@ use crate::{
     DeliveryState, Forgotten, Store, StoreError,
     deliveries::lock_endpoint,
     entities::{
-        document, organization,
-        webhook_attempt as attempt,
+        document, organization, webhook_attempt as attempt,
         webhook_delivery::{Column, Entity},
         webhook_endpoint as endpoint, webhook_event as event,
     },

@@ -80,4 +80,4 @@ pub use store::Store;
 pub use submit::{NewDocument, Submitted};
 pub use uploads::{Issued, NewUpload, Upload, UploadState};
 pub use usage::DayUsage;
-pub use webhooks::{NewWebhook, Webhook, WebhookChange};
+pub use webhooks::{NewWebhook, Rotated, Webhook, WebhookChange};

@@ -71,6 +71,20 @@ pub struct WebhookChange {
     pub enabled: Option<bool>,
 }
 
+/// What came of asking for a new secret.
+#[derive(Debug, Clone)]
+pub enum Rotated {
+    /// It signs from now on.
+    Yes(Box<Webhook>, Secret),
+    /// The one before the last rotation still signs, until then.
+    JustNow {
+        /// When its overlap ends.
+        until: Timestamp,
+    },
+    /// The project has no such webhook.
+    Unknown,
+}
+
 impl Store {
     /// Makes a webhook and the secret that signs what is sent there. `None`: the project has `most` already.
     ///
@@ -144,7 +158,8 @@ impl Store {
         read(row).map(Some)
     }
 
-    /// Makes a new secret. The one before signs as well for `overlap`; one from before that does not any more.
+    /// Makes a new secret. The one before signs as well for `overlap`; while one from before that still does, it is made by `force` alone,
+    /// and that one signs no more: a client that asks again after a lost answer shall not end what its receivers know.
     ///
     /// # Errors
     /// When the database fails.
@@ -153,16 +168,21 @@ impl Store {
         project: ProjectId,
         id: WebhookId,
         overlap: Duration,
-    ) -> Result<Option<(Webhook, Secret)>, StoreError> {
+        force: bool,
+    ) -> Result<Rotated, StoreError> {
         let (sealer, secret) = (Sealer::of(self).await?, fresh()?);
         let sealed = sealer.seal(secret.bytes(), id.0)?;
         let write = self.write().await?;
-        let Some(mut row) = hold(&write, project, id).await? else { return Ok(None) };
+        let Some(mut row) = hold(&write, project, id).await? else { return Ok(Rotated::Unknown) };
+        let now = Timestamp::now();
+        if let Some(until) = row.old_secret_until.map(Timestamp).filter(|until| !force && *until > now) {
+            return Ok(Rotated::JustNow { until });
+        }
         row.old_secret = Some(std::mem::replace(&mut row.secret, sealed));
-        row.old_secret_until = Some((Timestamp::now() + overlap).0);
+        row.old_secret_until = Some((now + overlap).0);
         ActiveModel::from(row.clone()).reset_all().update(&*write).await?;
         write.commit().await?;
-        Ok(Some((read(row)?, secret)))
+        Ok(Rotated::Yes(Box::new(read(row)?), secret))
     }
 
     /// Deletes a webhook: from now on nobody sees it and nothing is sent there. What is on its way and its log go by

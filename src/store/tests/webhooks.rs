@@ -16,8 +16,8 @@ use super::{
     on_every_database,
 };
 use crate::{
-    Asked, Attempt, DeliveryState, Due, FailureCode, LogPage, NewDocument, NewWebhook, Recorded, Submitted, Tried, Webhook, WebhookChange,
-    entities::webhook_endpoint, seal::Sealer,
+    Asked, Attempt, DeliveryState, Due, FailureCode, LogPage, NewDocument, NewWebhook, Recorded, Rotated, Submitted, Tried, Webhook,
+    WebhookChange, entities::webhook_endpoint, seal::Sealer,
 };
 
 on_every_database!(
@@ -360,9 +360,13 @@ async fn one_delivery_can_be_sent_again(f: Fixture) {
 async fn a_secret_is_sealed_in_its_own_row_and_the_old_one_signs_for_a_while(f: Fixture) {
     let told = Told::new(f).await;
     let store = &told.f.store;
-    let rotate = || store.rotate_webhook_secret(told.project, told.hook, MINUTE);
-    let (_, first) = rotate().await.expect("rotated").expect("there");
-    let (hook, second) = rotate().await.expect("rotated").expect("there");
+    let rotate = async |force| match store.rotate_webhook_secret(told.project, told.hook, MINUTE, force).await.expect("asked") {
+        Rotated::Yes(hook, secret) => Some((hook, secret)),
+        Rotated::JustNow { .. } | Rotated::Unknown => None,
+    };
+    let (_, first) = rotate(false).await.expect("the first time");
+    assert!(rotate(false).await.is_none(), "it would end the secret that receivers know");
+    let (hook, second) = rotate(true).await.expect("by force");
     assert!(hook.old_secret_until.is_some_and(|until| until > Timestamp::now()));
     told.judged(1).await;
     let signs = told.claim(1, Duration::ZERO).await.pop().expect("due").secrets;
@@ -416,7 +420,8 @@ async fn nobody_reaches_another_projects_webhook(f: Fixture) {
     let (store, stranger) = (&told.f.store, ProjectId::default_of(told.f.organization(1, 0).await));
     assert_eq!(store.webhook(stranger, told.hook).await.expect("asked"), None);
     assert_eq!(store.change_webhook(stranger, told.hook, WebhookChange::default()).await.expect("asked"), None);
-    assert!(store.rotate_webhook_secret(stranger, told.hook, MINUTE).await.expect("asked").is_none());
+    let rotated = store.rotate_webhook_secret(stranger, told.hook, MINUTE, true).await.expect("asked");
+    assert!(matches!(rotated, Rotated::Unknown));
     assert_eq!(store.test_webhook(stranger, told.hook).await.expect("asked"), Asked::Unknown);
     assert_eq!(store.replay_since(stranger, told.hook, Timestamp(0)).await.expect("asked"), Asked::Unknown);
     let page = LogPage { before: None, limit: 1, state: None };
