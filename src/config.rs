@@ -170,12 +170,12 @@ impl Config {
         self.jobs.check().map_err(anyhow::Error::msg)
     }
 
-    /// Checks that what is kept is kept as long as it is needed.
+    /// Checks that what is kept is kept as long as it is needed, and that webhooks can be delivered.
     ///
     /// # Errors
     /// What is not.
     pub fn check_kept(&self) -> anyhow::Result<()> {
-        self.retention.check(&self.jobs).map_err(anyhow::Error::msg)
+        self.retention.check(&self.jobs).and_then(|()| self.webhooks.check()).map_err(anyhow::Error::msg)
     }
 
     /// Makes `data_dir`, readable for this user alone: it holds keys and other people's images.

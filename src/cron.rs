@@ -96,43 +96,59 @@ pub async fn run_until(store: Store, road: Road, billing: Billing, stop: Cancell
     Ok(())
 }
 
-async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
-    let swept = match store.take_lease("sweep_uploads", node, ROUND).await {
-        Ok(false) => return,
-        Ok(true) => road.sweep_uploads().await,
-        Err(error) => Err(error.into()),
-    };
-    if let Err(error) = store.forget_turns().await {
-        tracing::error!(%error, "the limits of who has not asked for long could not be forgotten; the next sweep tries again");
+/// Does a round's work where no other round of it is going on, on this node or another; `None` where one is. The lease is the round's: it is
+/// renewed for as long as the work takes, and given back after it.
+///
+/// # Errors
+/// When the database fails, or the work does.
+pub async fn once<T>(store: &Store, name: &str, node: &str, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<Option<T>> {
+    let round = format!("{node}/{}", uuid::Uuid::new_v4());
+    if !store.take_lease(name, &round, ROUND).await? {
+        return Ok(None);
     }
-    match swept {
-        Ok(gone) => tracing::info!(gone, "uploads that nobody submitted were deleted"),
+    let renewed = async {
+        loop {
+            tokio::time::sleep(ROUND / 4).await;
+            if let Err(error) = store.take_lease(name, &round, ROUND).await {
+                tracing::warn!(%error, name, "the lease of a round could not be renewed");
+            }
+        }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        never = renewed => never,
+    };
+    store.release_lease(name, &round).await?;
+    done.map(Some)
+}
+
+async fn sweep_uploads(store: &Store, road: &Road, node: &str) {
+    let swept = once(store, "sweep_uploads", node, async {
+        if let Err(error) = store.forget_turns().await {
+            tracing::error!(%error, "the limits of who has not asked for long could not be forgotten; the next sweep tries again");
+        }
+        road.sweep_uploads().await
+    });
+    match swept.await {
+        Ok(None) => {}
+        Ok(Some(gone)) => tracing::info!(gone, "uploads that nobody submitted were deleted"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of uploads failed; the next one tries again"),
     }
 }
 
 async fn sweep_webhooks(store: &Store, road: &Road, node: &str) {
-    let swept = match store.take_lease("sweep_webhooks", node, ROUND).await {
-        Ok(false) => return,
-        Ok(true) => road.sweep_webhooks().await,
-        Err(error) => Err(error.into()),
-    };
-    match swept {
-        Ok(0) => {}
-        Ok(gone) => tracing::info!(gone, "old events of webhooks were forgotten"),
+    match once(store, "sweep_webhooks", node, road.sweep_webhooks()).await {
+        Ok(None | Some(0)) => {}
+        Ok(Some(gone)) => tracing::info!(gone, "old events of webhooks were forgotten"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "the sweep of webhooks failed; the next one tries again"),
     }
 }
 
 async fn let_go(store: &Store, keeper: &Keeper, node: &str) {
-    let swept = match store.take_lease("let_go", node, ROUND).await {
-        Ok(false) => return,
-        Ok(true) => keeper.sweep().await,
-        Err(error) => Err(error.into()),
-    };
-    match swept {
-        Ok(swept) if swept == Swept::default() => {}
-        Ok(Swept { originals, pictures, documents, objects }) => {
+    match once(store, "let_go", node, keeper.sweep()).await {
+        Ok(None) => {}
+        Ok(Some(swept)) if swept == Swept::default() => {}
+        Ok(Some(Swept { originals, pictures, documents, objects })) => {
             tracing::info!(originals, pictures, documents, objects, "what was kept long enough was let go");
         }
         Err(error) => {

@@ -15,9 +15,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use touchstone_core::{
     causes::chain,
     time::Timestamp,
-    webhook::{Heard, asked_to_wait},
+    webhook::{Heard, Outcome, asked_to_wait},
 };
-use touchstone_net::post::{Answer, PostError};
+use touchstone_net::post::PostError;
 use touchstone_store::{Attempt, Due, Recorded, Tried};
 
 use crate::road::Road;
@@ -96,9 +96,16 @@ impl Deliverer {
 }
 
 async fn deliver(road: &Road, due: Due) -> anyhow::Result<()> {
-    let Some(body) = body::of(road, &due).await? else {
-        road.store().abandon_delivery(&due.lease, "what it told of was erased").await?;
-        return Ok(());
+    let (written, on) = (due.clone(), road.clone());
+    // In a task of its own: whatever happens there happens to this delivery alone, and is recorded.
+    let body = match tokio::spawn(async move { body::of(&on, &written).await }).await {
+        Ok(Ok(Some(body))) => body,
+        Ok(Ok(None)) => {
+            road.store().abandon_delivery(&due.lease, "what it told of was erased").await?;
+            return Ok(());
+        }
+        Ok(Err(error)) => return unsent(road, &due, &error).await,
+        Err(panic) => return unsent(road, &due, &panic.into()).await,
     };
     let (started_at, begun) = (Timestamp::now(), Instant::now());
     let signed = due.secrets.headers(&due.event.shown(), started_at, body.as_bytes());
@@ -107,7 +114,9 @@ async fn deliver(road: &Road, due: Due) -> anyhow::Result<()> {
         Err(_) => Err("the URL does not read".to_owned()),
     };
     let took = begun.elapsed();
-    let tried = tried(road, &due, answered.as_ref().ok());
+    let heard = answered.as_ref().map_or(Heard::Nothing, |answer| Heard::Status(answer.status));
+    let asked = answered.as_ref().ok().and_then(|answer| answer.retry_after.as_deref());
+    let tried = tried(road, &due, heard.outcome(), asked);
     let (status, answer, error) = match answered {
         Ok(answer) => (Some(answer.status), Some(answer.beginning), None),
         Err(error) => (None, None, Some(error)),
@@ -120,14 +129,32 @@ async fn deliver(road: &Road, due: Due) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes down a try that never left: so that a delivery that cannot be written ends as any other, and holds up none for ever.
+async fn unsent(road: &Road, due: &Due, error: &anyhow::Error) -> anyhow::Result<()> {
+    tracing::error!(delivery = %due.lease.delivery, error = format!("{error:#}"), "a delivery could not be written");
+    let attempt = Attempt {
+        started_at: Timestamp::now(),
+        took: Duration::ZERO,
+        url: due.url.clone(),
+        headers: "{}".into(),
+        body: String::new(),
+        status: None,
+        answer: None,
+        error: Some("an error of ours: what was to be sent could not be written".into()),
+    };
+    let tried = tried(road, due, Outcome::Unsent, None);
+    count(tried.outcome, attempt.took);
+    tell(due, road.store().record_attempt(&due.lease, attempt, tried).await?);
+    Ok(())
+}
+
 /// What a try means and what follows.
-fn tried(road: &Road, due: &Due, answer: Option<&Answer>) -> Tried {
+fn tried(road: &Road, due: &Due, outcome: Outcome, retry_after: Option<&str>) -> Tried {
     let (settings, now) = (&road.settings().webhooks, Timestamp::now());
-    let asked = answer.and_then(|answer| answer.retry_after.as_deref()).and_then(|header| asked_to_wait(header, now));
+    let asked = retry_after.and_then(|header| asked_to_wait(header, now));
     let wait = settings.retries.wait(due.failed + 1, rand::random(), asked);
-    let heard = answer.map_or(Heard::Nothing, |answer| Heard::Status(answer.status));
     let patience = Duration::from_secs(settings.disable_after_days * 86_400);
-    Tried { outcome: heard.outcome(), again_at: wait.map(|wait| now + wait), patience }
+    Tried { outcome, again_at: wait.map(|wait| now + wait), patience }
 }
 
 /// What the endpoint's owner is told. The rest is for the log: it may tell of our network.
@@ -136,12 +163,12 @@ fn said(error: &PostError, due: &Due) -> String {
     error.to_string()
 }
 
-fn count(outcome: touchstone_core::webhook::Outcome, took: Duration) {
-    use touchstone_core::webhook::Outcome;
+fn count(outcome: Outcome, took: Duration) {
     let outcome = match outcome {
         Outcome::Delivered => "delivered",
         Outcome::Gone => "gone",
         Outcome::Failed => "failed",
+        Outcome::Unsent => "unsent",
     };
     metrics::counter!("touchstone_webhook_attempts_total", "outcome" => outcome).increment(1);
     metrics::histogram!("touchstone_webhook_attempt_seconds").record(took.as_secs_f64());

@@ -192,18 +192,27 @@ impl JudgeDocument {
 
     /// Stores one picture. One that could not be drawn is marked so; the verdict stands without it.
     pub(crate) async fn keep(&self, road: &Road, lease: &Lease, picture: draw::Picture) -> anyhow::Result<bool> {
-        let drawn = match picture.image {
+        match picture.image {
             Ok(image) => {
                 let object_key = format!("{}/{}.{}", draw::folder(picture.asset), self.document, image.extension);
+                if !road.store().announce_asset(lease, self.document, picture.asset, &object_key).await? {
+                    return Ok(false);
+                }
                 road.blobs().put(&object_key, image.content_type, Bytes::from(image.bytes)).await?;
-                Drawn::Ready { object_key, content_type: image.content_type.to_owned() }
+                let content_type = image.content_type.to_owned();
+                let ready = Drawn::Ready { object_key: object_key.clone(), content_type };
+                let kept = road.store().set_asset(lease, self.document, picture.asset, ready).await?;
+                if !kept {
+                    // Somebody erased the document meanwhile, or gave it up.
+                    road.store().disown_asset(self.document, picture.asset, &object_key).await?;
+                }
+                Ok(kept)
             }
             Err(error) => {
                 tracing::error!(document = %self.document, asset = ?picture.asset, %error, "a picture could not be drawn");
-                Drawn::Failed
+                Ok(road.store().set_asset(lease, self.document, picture.asset, Drawn::Failed).await?)
             }
-        };
-        Ok(road.store().set_asset(lease, self.document, picture.asset, drawn).await?)
+        }
     }
 
     /// Hands over a picture that is stored nowhere. One that nobody waits for any more is dropped.

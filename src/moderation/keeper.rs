@@ -6,15 +6,22 @@
 
 use std::time::{Duration, Instant};
 
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use touchstone_blobs::Blobs;
-use touchstone_core::{ids::DocumentId, time::Timestamp};
+use touchstone_core::{
+    ids::{DocumentId, OrganizationId},
+    time::Timestamp,
+};
 use touchstone_store::{Erasure, Found, Stopped, Store};
 
 use crate::{names, settings::Retention};
 
 /// How many one round of a sweep, or one transaction of an erasure, looks at.
 const ROUND: u64 = 500;
+
+/// Objects that are deleted at once.
+const AT_ONCE: usize = 16;
 
 /// How long an erasure waits for a worker that has one of the documents in hand.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,33 +59,48 @@ impl Keeper {
         Self { store, blobs, settings }
     }
 
-    /// Lets go of everything whose time is over.
+    /// Lets go of everything whose time is over. What cannot be deleted holds up nothing else.
     ///
     /// # Errors
     /// When the database or the object store fails; the next sweep goes on where this one stopped.
     pub async fn sweep(&self) -> anyhow::Result<Swept> {
         let (mut swept, now) = (Swept::default(), Timestamp::now());
         let Retention { pictures_days, documents_days, .. } = self.settings;
+        let originals = self.sweep_originals(&mut swept.originals).await;
+        let pictures = self.forget_pictures(now - DAY * days(pictures_days), &mut swept.pictures).await;
+        let documents = match documents_days {
+            0 => Ok(()),
+            some => self.forget_documents(now - DAY * days(some), &mut swept.documents).await,
+        };
+        let objects = self.delete_doomed(&mut swept.objects).await;
+        originals.and(pictures).and(documents).and(objects).map(|()| swept)
+    }
+
+    async fn sweep_originals(&self, gone: &mut u64) -> anyhow::Result<()> {
+        let mut first = Ok(());
         loop {
             let due = self.store.due_originals(self.ended_before(), ROUND).await?;
-            let gone = self.delete_originals(&due, self.ended_before()).await?;
-            swept.originals += gone;
-            if gone == 0 {
-                break;
+            let going = self.store.expire_originals(&due, self.ended_before()).await?;
+            if going.is_empty() {
+                return first;
             }
+            *gone += going.len() as u64;
+            first = first.and(self.delete_marked(&going).await);
         }
-        let pictures_until = now - DAY * days(pictures_days);
-        while let gone @ 1.. = self.store.forget_pictures(pictures_until, ROUND).await? {
-            swept.pictures += gone;
+    }
+
+    async fn forget_pictures(&self, until: Timestamp, forgotten: &mut u64) -> anyhow::Result<()> {
+        while let gone @ 1.. = self.store.forget_pictures(until, ROUND).await? {
+            *forgotten += gone;
         }
-        let documents_until = now - DAY * days(documents_days);
-        while documents_days > 0
-            && let gone @ 1.. = self.store.forget_documents(documents_until, ROUND).await?
-        {
-            swept.documents += gone;
+        Ok(())
+    }
+
+    async fn forget_documents(&self, until: Timestamp, forgotten: &mut u64) -> anyhow::Result<()> {
+        while let gone @ 1.. = self.store.forget_documents(until, ROUND).await? {
+            *forgotten += gone;
         }
-        swept.objects = self.delete_doomed().await?;
-        Ok(swept)
+        Ok(())
     }
 
     /// What there is to erase; `None` when nothing has this id.
@@ -100,25 +122,34 @@ impl Keeper {
             // Its keys first: nothing new comes then.
             Erasure::Organization(id) => self.store.erase_account(id).await?,
         }
+        let mut first = Ok(());
         loop {
             let documents = self.store.documents_to_erase(what, ROUND).await?;
             if documents.is_empty() {
                 break;
             }
             let originals = self.erase_documents(&documents).await?;
-            self.delete_originals(&originals, Timestamp::now()).await?;
+            first = first.and(self.delete_originals(&originals, Timestamp::now()).await);
         }
         if let Erasure::Organization(id) = what {
-            loop {
-                let uploads = self.store.expire_uploads_of(id, ROUND).await?;
-                if uploads.is_empty() {
-                    break;
-                }
-                self.delete_marked(&uploads).await?;
-            }
+            first = first.and(self.erase_uploads(id).await);
+            self.store.delete_webhooks_of(id).await?;
+            while self.store.forget_webhooks(Some(id)).await? {}
         }
-        self.delete_doomed().await?;
-        Ok(())
+        let left = self.store.originals_left(what, u64::MAX >> 1).await?;
+        first.and(self.delete_originals(&left, Timestamp::now()).await).and(self.delete_doomed(&mut 0).await)
+    }
+
+    async fn erase_uploads(&self, id: OrganizationId) -> anyhow::Result<()> {
+        let mut first = Ok(());
+        while first.is_ok() {
+            let uploads = self.store.expire_uploads_of(id, ROUND).await?;
+            if uploads.is_empty() {
+                break;
+            }
+            first = self.delete_marked(&uploads).await;
+        }
+        first
     }
 
     async fn erase_documents(&self, documents: &[DocumentId]) -> anyhow::Result<Vec<String>> {
@@ -137,7 +168,7 @@ impl Keeper {
         let gone = match names::is_sent(object_key) {
             // Nobody else was ever told of it: the bytes go at once, and the row with the next sweep.
             true => self.blobs.delete(object_key).await.map_err(anyhow::Error::from),
-            false => self.delete_originals(&[object_key.to_owned()], self.ended_before()).await.map(drop),
+            false => self.delete_originals(&[object_key.to_owned()], self.ended_before()).await,
         };
         if let Err(error) = gone {
             tracing::warn!(error = format!("{error:#}"), "an original stays until it is swept");
@@ -149,40 +180,71 @@ impl Keeper {
         Timestamp::now() - Duration::from_secs(self.settings.originals_minutes * 60)
     }
 
-    /// Deletes those of these originals that may go; says how many.
-    async fn delete_originals(&self, object_keys: &[String], ended_before: Timestamp) -> anyhow::Result<u64> {
-        if object_keys.is_empty() {
-            return Ok(0);
+    /// Deletes those of these originals that may go.
+    async fn delete_originals(&self, object_keys: &[String], ended_before: Timestamp) -> anyhow::Result<()> {
+        let mut first = Ok(());
+        for some in object_keys.chunks(ROUND as usize) {
+            let going = self.store.expire_originals(some, ended_before).await?;
+            first = first.and(self.delete_marked(&going).await);
         }
-        let going = self.store.expire_originals(object_keys, ended_before).await?;
-        self.delete_marked(&going).await?;
-        Ok(going.len() as u64)
+        first
     }
 
     /// Deletes originals that nobody can submit any more.
     async fn delete_marked(&self, object_keys: &[String]) -> anyhow::Result<()> {
-        for object_key in object_keys {
-            self.blobs.delete(object_key).await?;
-            self.store.original_is_gone(object_key, names::is_upload(object_key)).await?;
+        let Deleted { gone, first_error, .. } = self.delete(object_keys).await;
+        if !gone.is_empty() {
+            self.store.originals_are_gone(&gone, names::is_upload).await?;
         }
-        Ok(())
+        first_error
     }
 
-    /// Deletes the objects that nothing points to any more.
-    async fn delete_doomed(&self) -> anyhow::Result<u64> {
-        let mut gone = 0;
+    /// Deletes the objects that nothing points to any more, as far as they were doomed by now.
+    async fn delete_doomed(&self, deleted: &mut u64) -> anyhow::Result<()> {
+        let (until, mut first) = (Timestamp::now(), Ok(()));
         loop {
-            let doomed = self.store.doomed_objects(ROUND).await?;
+            let doomed = self.store.doomed_objects(until, ROUND).await?;
             if doomed.is_empty() {
-                return Ok(gone);
+                return first;
             }
-            for object_key in &doomed {
-                self.blobs.delete(object_key).await?;
-            }
-            self.store.objects_are_gone(&doomed).await?;
-            gone += doomed.len() as u64;
+            let Deleted { gone, stay, first_error } = self.delete(&doomed).await;
+            self.store.objects_are_gone(&gone).await?;
+            self.store.put_off_doomed(&stay, until + Duration::from_millis(1)).await?;
+            *deleted += gone.len() as u64;
+            first = first.and(first_error);
         }
     }
+
+    /// Deletes objects, some at a time. One that cannot be deleted keeps no other.
+    async fn delete(&self, object_keys: &[String]) -> Deleted {
+        let deleting = stream::iter(object_keys.to_vec()).map(|key| {
+            let blobs = self.blobs.clone();
+            async move {
+                let deleted = blobs.delete(&key).await;
+                (key, deleted)
+            }
+        });
+        let mut deleting = deleting.buffer_unordered(AT_ONCE);
+        let mut deleted = Deleted { gone: Vec::new(), stay: Vec::new(), first_error: Ok(()) };
+        while let Some((key, result)) = deleting.next().await {
+            match result {
+                Ok(()) => deleted.gone.push(key),
+                Err(error) => {
+                    deleted.stay.push(key);
+                    deleted.first_error =
+                        deleted.first_error.and(Err(anyhow::Error::from(error).context("an object could not be deleted")));
+                }
+            }
+        }
+        deleted
+    }
+}
+
+/// What came of deleting objects.
+struct Deleted {
+    gone: Vec<String>,
+    stay: Vec<String>,
+    first_error: anyhow::Result<()>,
 }
 
 fn days(days: u64) -> u32 {

@@ -163,20 +163,33 @@ pub struct ReportedModel {
     pub version: String,
 }
 
+/// What a link to a picture is worth to whoever is told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// It opens the picture, for a while.
+    Open,
+    /// It is the bare address, which takes a key that opens pictures.
+    Bare,
+}
+
 impl Road {
     /// What there is to tell of a document that was judged, with a fresh link; `None` while it is not, and for one that failed. One that
     /// did not come by /v1 is told as that API tells it when nothing was asked for.
     #[must_use]
-    pub fn report(&self, document: &DocumentRecord) -> Option<Report> {
-        self.report_with(document, None)
+    pub fn report(&self, document: &DocumentRecord, links: Links) -> Option<Report> {
+        self.report_with(document, None, links)
     }
 
     /// The same with a heatmap that is in hand and stored nowhere. One that cannot be had any more is warned of.
     #[must_use]
-    pub fn report_with(&self, document: &DocumentRecord, heatmap: Option<String>) -> Option<Report> {
+    pub fn report_with(&self, document: &DocumentRecord, heatmap: Option<String>, links: Links) -> Option<Report> {
         let verdict = document.verdict.as_ref().filter(|_| document.status == DocumentStatus::Done)?;
         let drawn = document.heatmap.status == AssetStatus::Ready && document.asked.as_ref().is_some_and(|asked| asked.heatmap);
-        let heatmap = heatmap.or_else(|| drawn.then(|| self.asset_url(document.id, Asset::Heatmap)));
+        let link = || match links {
+            Links::Open => self.asset_url(document.id, Asset::Heatmap),
+            Links::Bare => self.asset_address(document.id, Asset::Heatmap),
+        };
+        let heatmap = heatmap.or_else(|| drawn.then(link));
         Some(report(document, verdict, heatmap))
     }
 

@@ -148,6 +148,32 @@ pub struct Webhooks {
     pub keep_days: u64,
 }
 
+impl Webhooks {
+    /// Whether anything is delivered, and kept for a while.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn check(&self) -> Result<(), String> {
+        let concurrency = u64::try_from(self.concurrency).unwrap_or(u64::MAX);
+        for (name, value, most) in [
+            ("timeout_seconds", self.timeout_seconds, 3600),
+            ("concurrency", concurrency, u64::MAX),
+            ("per_endpoint", u64::from(self.per_endpoint), u64::MAX),
+            ("disable_after_days", self.disable_after_days, LONGEST_DAYS),
+            ("overlap_hours", self.overlap_hours, LONGEST_DAYS * 24),
+            ("keep_days", self.keep_days, LONGEST_DAYS),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(format!("webhooks.{name} is {value}; it must be at least 1, and at most {most}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ten years: what is longer is a slip of the keyboard.
+const LONGEST_DAYS: u64 = 3650;
+
 /// Reads spans such as `10m`: a list, or one string with commas.
 fn retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Retries, D::Error> {
     let spans = touchstone_core::list::strings(deserializer)?;
@@ -270,6 +296,31 @@ mod tests {
         assert_eq!(kept(10, 1), Ok(()));
         assert!(kept(9, 1).is_err_and(|reason| reason.contains("replay_seconds")));
         assert!(kept(10, 0).is_err_and(|reason| reason.contains("--retention zero")));
+    }
+
+    #[test]
+    fn webhooks_that_are_never_delivered_or_kept_for_centuries_are_said() {
+        // V10
+        let fine = || Webhooks {
+            allow: Vec::new(),
+            retries: Retries::new(Vec::new()),
+            timeout_seconds: 10,
+            concurrency: 256,
+            per_endpoint: 8,
+            most_per_project: 0,
+            disable_after_days: 5,
+            overlap_hours: 24,
+            keep_days: 30,
+        };
+        assert_eq!(fine().check(), Ok(()));
+        for (wrong, said) in [
+            (Webhooks { per_endpoint: 0, ..fine() }, "per_endpoint"),
+            (Webhooks { timeout_seconds: 0, ..fine() }, "timeout_seconds"),
+            (Webhooks { keep_days: 0, ..fine() }, "keep_days"),
+            (Webhooks { disable_after_days: u64::MAX, ..fine() }, "disable_after_days"),
+        ] {
+            assert!(wrong.check().is_err_and(|reason| reason.contains(said)), "{said}");
+        }
     }
 
     #[test]

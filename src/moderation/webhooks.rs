@@ -10,7 +10,7 @@ use touchstone_core::{
     time::Timestamp,
     webhook::{Event, Refused},
 };
-use touchstone_store::{Asked, DeliveryRecord, LogPage, NewWebhook, Webhook, WebhookChange};
+use touchstone_store::{Asked, DeliveryRecord, LogPage, NewWebhook, Rotated, Webhook, WebhookChange};
 use url::Url;
 
 use crate::{road::Road, trouble::Trouble};
@@ -72,14 +72,17 @@ impl Road {
         if there { Ok(()) } else { Err(Refusal::Webhook(Refused::Unknown)) }
     }
 
-    /// Gives one a new secret, shown this once; the old one signs as well for a while.
+    /// Gives one a new secret, shown this once; the old one signs as well for a while. While an older one still does, only by `force`.
     ///
     /// # Errors
-    /// [`Refused::Unknown`], [`Refusal::Internal`].
-    pub async fn rotate_webhook_secret(&self, caller: &Caller, id: WebhookId) -> Result<(Webhook, SecretString), Refusal> {
+    /// [`Refused::JustRotated`], [`Refused::Unknown`], [`Refusal::Internal`].
+    pub async fn rotate_webhook_secret(&self, caller: &Caller, id: WebhookId, force: bool) -> Result<(Webhook, SecretString), Refusal> {
         let overlap = Duration::from_secs(self.settings().webhooks.overlap_hours * 3600);
-        let rotated = self.store().rotate_webhook_secret(project(caller)?, id, overlap).await.trouble()?;
-        rotated.map(|(webhook, secret)| (webhook, secret.shown())).ok_or(Refusal::Webhook(Refused::Unknown))
+        match self.store().rotate_webhook_secret(project(caller)?, id, overlap, force).await.trouble()? {
+            Rotated::Yes(webhook, secret) => Ok((*webhook, secret.shown())),
+            Rotated::JustNow { until } => Err(Refusal::Webhook(Refused::JustRotated { until: until.rfc3339() })),
+            Rotated::Unknown => Err(Refusal::Webhook(Refused::Unknown)),
+        }
     }
 
     /// Sends one a test event.
@@ -114,12 +117,14 @@ impl Road {
         self.store().deliveries_of(project(caller)?, id, page).await.trouble()?.ok_or(Refusal::Webhook(Refused::Unknown))
     }
 
-    /// Forgets events, deliveries and tries that are old enough. Answers how many events went.
+    /// Forgets events, deliveries and tries that are old enough, and what deleted webhooks left. Answers how many events went.
     ///
     /// # Errors
     /// When the database fails; the next sweep goes on.
     pub async fn sweep_webhooks(&self) -> anyhow::Result<u64> {
         let before = Timestamp::now() - Duration::from_secs(self.settings().webhooks.keep_days * 86_400);
+        self.store().tidy_webhooks().await?;
+        while self.store().forget_webhooks(None).await? {}
         let mut gone = 0;
         loop {
             match self.store().forget_events(before, ROUND).await? {

@@ -19,6 +19,9 @@ const MOST_HEARD: usize = 64 << 10;
 /// How many of them are kept.
 const MOST_KEPT: usize = 4 << 10;
 
+/// How long they are listened to once there is a status.
+const LONGEST_HEARD: Duration = Duration::from_secs(1);
+
 /// Sends signed bodies. A clone is another handle.
 #[derive(Debug, Clone)]
 pub struct Poster {
@@ -99,8 +102,9 @@ impl Poster {
     }
 }
 
-/// How the body begins. One that breaks off or comes too slowly has said enough: the status was there.
+/// How the body begins. One that breaks off or comes too slowly has said enough: the status was there, and nobody's delivery waits for more.
 async fn beginning(mut answer: Response, until: Instant) -> String {
+    let until = until.min(Instant::now() + LONGEST_HEARD);
     let (mut kept, mut heard) = (Vec::new(), 0);
     while let Ok(Ok(Some(chunk))) = timeout_at(until, answer.chunk()).await {
         kept.extend_from_slice(&chunk[..chunk.len().min(MOST_KEPT - kept.len())]);

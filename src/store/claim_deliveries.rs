@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, FromQueryResult, Iterable, Order, PaginatorTrait,
     QueryFilter, QuerySelect,
-    sea_query::{Expr, Query},
+    sea_query::{Expr, LockBehavior, LockType, Query},
 };
 use touchstone_core::{
     ids::{DeliveryId, DocumentId, EventId, OrganizationId, WebhookId},
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     DeliveryLease, DeliveryState, Due, Store, StoreError,
-    deliveries::{lock_endpoint, unreadable},
+    deliveries::unreadable,
     entities::{
         webhook_delivery::{Column, Entity, Model},
         webhook_endpoint, webhook_event,
@@ -25,6 +25,9 @@ use crate::{
     seal::Sealer,
     webhooks,
 };
+
+/// How long a delivery waits that only another program can read: a rolling update takes minutes.
+const PUT_OFF: Duration = Duration::from_secs(600);
 
 /// What one endpoint has under way.
 #[derive(FromQueryResult)]
@@ -46,8 +49,6 @@ impl Store {
         }
         ready.shuffle(&mut rand::rng());
         ready.truncate(limit as usize);
-        // Two claimers that want the same endpoints take them in the same order.
-        ready.sort_unstable();
         // At least one each, for there are no more of them than that.
         let (sealer, share) = (Sealer::of(self).await?, limit / u32::try_from(ready.len()).unwrap_or(limit));
         let write = self.write().await?;
@@ -93,8 +94,10 @@ async fn claim_of(
     sealer: &Sealer,
 ) -> Result<Vec<Due>, StoreError> {
     let now = Timestamp::now();
-    // Looked at again under its lock: another node may have claimed, or heard that it is dead.
-    let Some(row) = lock_endpoint(write, WebhookId(endpoint)).await? else { return Ok(Vec::new()) };
+    // Looked at again under its lock: another node may have claimed, or heard that it is dead. One that somebody else holds is passed over
+    // until the next claim: nobody's delivery waits for another endpoint.
+    let free = webhook_endpoint::Entity::find_by_id(endpoint).lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
+    let Some(row) = free.one(write).await? else { return Ok(Vec::new()) };
     let health = webhooks::health(&row);
     if row.disabled_at.is_some() || health.rests(now) {
         return Ok(Vec::new());
@@ -104,12 +107,20 @@ async fn claim_of(
     if room == 0 {
         return Ok(Vec::new());
     }
+    let Ok(secrets) = webhooks::secrets(sealer, &row, now) else {
+        tracing::error!(webhook = %endpoint, "the secret of a webhook does not open: nothing is sent there until it has another");
+        return Ok(Vec::new());
+    };
     let leased = lease_some(write, endpoint, room, now, lease).await?;
-    let secrets = webhooks::secrets(sealer, &row, now)?;
     let mut due = Vec::with_capacity(leased.len());
     for delivery in leased {
         let event = webhook_event::Entity::find_by_id(delivery.event_id).one(write).await?;
         let event = event.ok_or_else(|| unreadable(&delivery, "event_id"))?;
+        let Ok(kind) = event.event.parse() else {
+            tracing::warn!(delivery = %delivery.id, event = event.event, "an event that a newer program may know is put off");
+            put_off(write, delivery.seq, now).await?;
+            continue;
+        };
         due.push(Due {
             lease: DeliveryLease {
                 delivery: DeliveryId(delivery.id),
@@ -117,7 +128,7 @@ async fn claim_of(
                 endpoint: WebhookId(endpoint),
             },
             event: EventId(event.id),
-            kind: event.event.parse().map_err(|_| unreadable(&delivery, "event"))?,
+            kind,
             document: event.document_id.map(DocumentId),
             happened_at: Timestamp(event.created_at),
             webhook: WebhookId(endpoint),
@@ -128,6 +139,18 @@ async fn claim_of(
         });
     }
     Ok(due)
+}
+
+/// What this program cannot read is left to those that can, and holds up nothing of the same endpoint meanwhile.
+async fn put_off(write: &DatabaseTransaction, seq: i64, now: Timestamp) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::NextAttemptAt, Expr::value((now + PUT_OFF).0))
+        .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
+        .col_expr(Column::LeaseToken, Expr::value(None::<Uuid>))
+        .filter(Column::Seq.eq(seq))
+        .exec(write)
+        .await?;
+    Ok(())
 }
 
 async fn lease_some(

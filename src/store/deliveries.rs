@@ -7,8 +7,8 @@ use std::time::Duration;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, LockType, Query},
+    ColumnTrait, Condition, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter, QueryFilter, QuerySelect,
+    sea_query::{Expr, LockType},
 };
 use touchstone_core::{
     ids::{DeliveryId, DocumentId, EventId, OrganizationId, WebhookId},
@@ -24,7 +24,7 @@ use crate::{
         webhook_delivery::{ActiveModel, Column, Entity, Model},
         webhook_endpoint,
     },
-    webhooks,
+    forget_webhooks, webhooks,
 };
 
 /// How far a delivery has come.
@@ -112,6 +112,13 @@ pub struct Attempt {
     pub error: Option<String>,
 }
 
+impl Attempt {
+    /// The same without what was said: nothing of it may be kept.
+    fn wordless(self) -> Self {
+        Self { headers: "{}".into(), body: String::new(), answer: None, ..self }
+    }
+}
+
 /// What a try means, and what follows if it failed.
 #[derive(Debug, Clone, Copy)]
 pub struct Tried {
@@ -119,7 +126,7 @@ pub struct Tried {
     pub outcome: Outcome,
     /// When to try again after a failure; `None`: that was the last try.
     pub again_at: Option<Timestamp>,
-    /// An endpoint that has failed for so long is disabled.
+    /// An endpoint that has failed for so long is disabled with a delivery's last try.
     pub patience: Duration,
 }
 
@@ -152,6 +159,7 @@ impl Store {
         let Some(mut endpoint) = lock_endpoint(&write, lease.endpoint).await? else { return Ok(Recorded::Lost) };
         let Some(row) = Entity::find().filter(is_held(lease)).lock_exclusive().one(&*write).await? else { return Ok(Recorded::Lost) };
         let (status, error) = (attempt.status, attempt.error.clone());
+        let attempt = if forget_webhooks::may_keep_words(&write, row.event_id).await? { attempt } else { attempt.wordless() };
         insert_attempt(&write, lease.delivery, attempt).await?;
         let (state, next) = match (tried.outcome, tried.again_at) {
             (Outcome::Delivered, _) => (DeliveryState::Delivered, None),
@@ -174,7 +182,9 @@ impl Store {
         ended.update(&*write).await?;
         let disabled = fares(&write, &mut endpoint, tried, now).await?;
         write.commit().await?;
-        Ok(disabled.map_or(Recorded::Yes, Recorded::Disabled))
+        let Some(why) = disabled else { return Ok(Recorded::Yes) };
+        self.abandon_all_of(lease.endpoint).await?;
+        Ok(Recorded::Disabled(why))
     }
 
     /// Ends a delivery that cannot be made: what it tells of is gone. `false`: the lease was lost.
@@ -197,8 +207,10 @@ impl Store {
     }
 }
 
+/// Held against other changes; `None` for one that is gone.
 pub(crate) async fn lock_endpoint(write: &DatabaseTransaction, id: WebhookId) -> Result<Option<webhook_endpoint::Model>, StoreError> {
-    Ok(webhook_endpoint::Entity::find_by_id(id.0).lock(LockType::NoKeyUpdate).one(write).await?)
+    let there = webhook_endpoint::Entity::find_by_id(id.0).filter(webhook_endpoint::Column::DeletedAt.is_null());
+    Ok(there.lock(LockType::NoKeyUpdate).one(write).await?)
 }
 
 /// Writes how the endpoint fares after a try, if that changed.
@@ -209,11 +221,16 @@ async fn fares(
     now: Timestamp,
 ) -> Result<Option<Disabled>, StoreError> {
     let before = webhooks::health(endpoint);
-    let after = if tried.outcome == Outcome::Delivered { Health::default() } else { before.failed(now) };
+    let after = match tried.outcome {
+        Outcome::Delivered => Health::default(),
+        Outcome::Gone | Outcome::Failed => before.failed(now),
+        Outcome::Unsent => before,
+    };
     let disabled = match tried.outcome {
         Outcome::Gone => Some(Disabled::Gone),
-        Outcome::Failed if after.has_failed_for(tried.patience, now) => Some(Disabled::Failing),
-        Outcome::Failed | Outcome::Delivered => None,
+        // Only where a delivery had all of its tries: days on which there was nothing to send are no days of failure.
+        Outcome::Failed if tried.again_at.is_none() && after.has_failed_for(tried.patience, now) => Some(Disabled::Failing),
+        Outcome::Failed | Outcome::Delivered | Outcome::Unsent => None,
     };
     // One that its owner disabled meanwhile keeps that reason.
     let disabled = disabled.filter(|_| endpoint.disabled_at.is_none());
@@ -222,7 +239,7 @@ async fn fares(
     }
     webhooks::set_health(endpoint, after);
     if let Some(why) = disabled {
-        webhooks::disable(write, endpoint, why, now).await?;
+        webhooks::disable(endpoint, why, now);
     }
     webhook_endpoint::ActiveModel::from(endpoint.clone()).reset_all().update(write).await?;
     Ok(disabled)
@@ -242,27 +259,6 @@ async fn insert_attempt(write: &DatabaseTransaction, delivery: DeliveryId, attem
         ..Default::default()
     };
     webhook_attempt::Entity::insert(row).exec_without_returning(write).await?;
-    Ok(())
-}
-
-/// Nothing that waits for this endpoint is sent any more; what is under way may still arrive, and is then not recorded.
-pub(crate) async fn abandon_all_of(write: &DatabaseTransaction, endpoint: WebhookId, now: Timestamp) -> Result<(), StoreError> {
-    Entity::update_many()
-        .col_expr(Column::State, Expr::value(DeliveryState::Abandoned))
-        .col_expr(Column::EndedAt, Expr::value(now.0))
-        .col_expr(Column::LeaseUntil, Expr::value(None::<i64>))
-        .col_expr(Column::LeaseToken, Expr::value(None::<Uuid>))
-        .filter(Column::EndpointId.eq(endpoint.0).and(Column::State.eq(DeliveryState::Pending)))
-        .exec(write)
-        .await?;
-    Ok(())
-}
-
-/// Deletes every delivery to an endpoint, and its tries.
-pub(crate) async fn forget_all_of(write: &DatabaseTransaction, endpoint: WebhookId) -> Result<(), StoreError> {
-    let of_it = Query::select().column(Column::Id).from(Entity).and_where(Column::EndpointId.eq(endpoint.0)).take();
-    webhook_attempt::Entity::delete_many().filter(webhook_attempt::Column::DeliveryId.in_subquery(of_it)).exec(write).await?;
-    Entity::delete_many().filter(Column::EndpointId.eq(endpoint.0)).exec(write).await?;
     Ok(())
 }
 

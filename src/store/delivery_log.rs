@@ -1,11 +1,8 @@
-//! The log of deliveries: what was sent and how it was answered; sent again, one by one or from a moment on; forgotten when it is old.
+//! The log of deliveries: what was sent and how it was answered; sent again, one by one or from a moment on.
 
 use std::collections::HashMap;
 
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, Query},
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 use touchstone_core::{
     ids::{DeliveryId, DocumentId, EventId, ProjectId, WebhookId},
     time::Timestamp,
@@ -26,6 +23,9 @@ use crate::{
 
 /// Events that one call of [`Store::replay_since`] sends again at most.
 pub const MOST_REPLAYED: u64 = 10_000;
+
+/// Events that are looked at together.
+const PART: u64 = 500;
 
 /// One delivery, whole.
 #[derive(Debug, Clone)]
@@ -148,28 +148,43 @@ impl Store {
     }
 
     /// Sends again what happened since then and did not arrive: what failed, was abandoned, or happened while the endpoint was disabled.
-    /// Oldest first, and no more than [`MOST_REPLAYED`] at once; says how many.
+    /// Oldest first, and no more than [`MOST_REPLAYED`] at once; says how many. Events are read in parts that hold nothing, and queued in
+    /// such parts: however much there is, nobody else waits for it.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn replay_since(&self, project: ProjectId, id: WebhookId, since: Timestamp) -> Result<Asked<u64>, StoreError> {
-        let write = self.write_at_door().await?;
-        let endpoint = match enabled(&write, project, id).await? {
-            Asked::Queued(endpoint) => endpoint,
-            Asked::Disabled => return Ok(Asked::Disabled),
-            Asked::Unknown => return Ok(Asked::Unknown),
-        };
-        let missed = missed(&write, &endpoint, since).await?;
-        let mut again = Vec::with_capacity(missed.len());
-        for event in missed {
-            let replay = last_replay(&write, event, id).await?.map_or(0, |last| last.replay + 1);
-            again.push((EventId(event), id.0, replay));
+        let Some(row) = webhooks::own(project, id).one(self.reader()).await? else { return Ok(Asked::Unknown) };
+        let (until, mut count, mut after) = (Timestamp::now(), 0, None);
+        while count < MOST_REPLAYED {
+            let part = part_of(&row, since, until, after).all(self.reader()).await?;
+            let Some(last) = part.last() else { break };
+            after = Some((last.created_at, last.id));
+            let ids: Vec<Uuid> = part.iter().map(|event| event.id).collect();
+            let mut missed = missed(self.reader(), id, &ids).await?;
+            missed.truncate(usize::try_from(MOST_REPLAYED - count).unwrap_or(usize::MAX));
+            match self.queue_missed(project, id, &missed).await? {
+                Asked::Queued(queued) => count += queued,
+                refused => return Ok(refused),
+            }
         }
-        let count = again.len() as u64;
-        outbox::insert_deliveries(&write, &again).await?;
-        write.commit().await?;
         self.tell_deliverer();
         Ok(Asked::Queued(count))
+    }
+
+    /// Queues those of a part of the events that are still missed, now that the webhook is held.
+    async fn queue_missed(&self, project: ProjectId, id: WebhookId, events: &[(EventId, i32)]) -> Result<Asked<u64>, StoreError> {
+        let write = self.write_at_door().await?;
+        match enabled(&write, project, id).await? {
+            Asked::Queued(_) => {}
+            Asked::Disabled => return Ok(Asked::Disabled),
+            Asked::Unknown => return Ok(Asked::Unknown),
+        }
+        let events: Vec<Uuid> = events.iter().map(|(event, _)| event.0).collect();
+        let again: Vec<_> = missed(&*write, id, &events).await?.into_iter().map(|(event, replay)| (event, id.0, replay)).collect();
+        outbox::insert_deliveries(&write, &again).await?;
+        write.commit().await?;
+        Ok(Asked::Queued(again.len() as u64))
     }
 
     async fn queue(&self, write: crate::store::Write, which: Vec<(EventId, Uuid, i32)>) -> Result<Asked<DeliveryId>, StoreError> {
@@ -177,28 +192,6 @@ impl Store {
         write.commit().await?;
         self.tell_deliverer();
         Ok(made.first().copied().map_or(Asked::Unknown, Asked::Queued))
-    }
-
-    /// Deletes up to `limit` events that happened before then, with their deliveries and tries; not those that are still on their way.
-    /// Answers how many events went.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn forget_events(&self, before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        use webhook_event as event;
-        let write = self.write().await?;
-        let of_it = Expr::col((Entity, Column::EventId)).equals((event::Entity, event::Column::Id));
-        let on_its_way =
-            Query::select().expr(Expr::val(1)).from(Entity).and_where(of_it).and_where(Column::State.eq(DeliveryState::Pending)).take();
-        let old = event::Entity::find().filter(event::Column::CreatedAt.lt(before.0).and(Expr::exists(on_its_way).not()));
-        let old: Vec<Uuid> =
-            old.order_by_asc(event::Column::CreatedAt).limit(limit).all(&*write).await?.into_iter().map(|row| row.id).collect();
-        let deliveries = Query::select().column(Column::Id).from(Entity).and_where(Column::EventId.is_in(old.clone())).take();
-        webhook_attempt::Entity::delete_many().filter(webhook_attempt::Column::DeliveryId.in_subquery(deliveries)).exec(&*write).await?;
-        Entity::delete_many().filter(Column::EventId.is_in(old.clone())).exec(&*write).await?;
-        let gone = event::Entity::delete_many().filter(event::Column::Id.is_in(old)).exec(&*write).await?;
-        write.commit().await?;
-        Ok(gone.rows_affected)
     }
 
     /// How many deliveries are to be tried, now or later.
@@ -225,19 +218,36 @@ async fn last_replay(write: &DatabaseTransaction, event: Uuid, id: WebhookId) ->
     Ok(of_both.order_by_desc(Column::Replay).one(write).await?)
 }
 
-/// What the endpoint is subscribed to and has not got, nor is about to get.
-async fn missed(write: &DatabaseTransaction, endpoint: &webhook_endpoint::Model, since: Timestamp) -> Result<Vec<Uuid>, StoreError> {
-    use webhook_event as event;
-    let of_both = Expr::col((Entity, Column::EventId)).equals((event::Entity, event::Column::Id)).and(Column::EndpointId.eq(endpoint.id));
-    let got = Column::State.is_in([DeliveryState::Delivered, DeliveryState::Pending]);
-    let got = Query::select().expr(Expr::val(1)).from(Entity).and_where(of_both).and_where(got).take();
-    let kinds: Vec<&str> = webhooks::events(endpoint)?.into_iter().map(Event::name).collect();
-    let missed = event::Entity::find()
-        .filter(event::Column::ProjectId.eq(endpoint.project_id).and(event::Column::CreatedAt.gte(since.0)))
-        .filter(event::Column::Event.is_in(kinds).and(Expr::exists(got).not()))
-        .order_by_asc(event::Column::CreatedAt)
-        .limit(MOST_REPLAYED);
-    Ok(missed.all(write).await?.into_iter().map(|row| row.id).collect())
+/// A part of what happened that the endpoint is subscribed to, oldest first.
+fn part_of(
+    endpoint: &webhook_endpoint::Model,
+    since: Timestamp,
+    until: Timestamp,
+    after: Option<(i64, Uuid)>,
+) -> sea_orm::Select<webhook_event::Entity> {
+    use webhook_event::{Column, Entity};
+    let kinds: Vec<&str> = webhooks::events(endpoint).into_iter().map(Event::name).collect();
+    let (from, id) = after.unwrap_or((since.0, Uuid::nil()));
+    let rest = Condition::any().add(Column::CreatedAt.gt(from)).add(Column::Id.gt(id));
+    Entity::find()
+        .filter(Column::ProjectId.eq(endpoint.project_id).and(Column::Event.is_in(kinds)))
+        .filter(Column::CreatedAt.gte(from).and(Column::CreatedAt.lte(until.0)))
+        .filter(rest)
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .limit(PART)
+}
+
+/// Which of these events the webhook has not got, nor is about to get, and the how-manieth replay each will be; in the same order.
+async fn missed(connection: &impl ConnectionTrait, id: WebhookId, events: &[Uuid]) -> Result<Vec<(EventId, i32)>, StoreError> {
+    let of_both = Entity::find().filter(Column::EndpointId.eq(id.0).and(Column::EventId.is_in(events.iter().copied())));
+    let mut next: HashMap<Uuid, Option<i32>> = HashMap::new();
+    for row in of_both.all(connection).await? {
+        let got = matches!(row.state, DeliveryState::Delivered | DeliveryState::Pending);
+        let before = next.entry(row.event_id).or_insert(Some(0));
+        *before = before.filter(|_| !got).map(|replay| std::cmp::max(replay, row.replay + 1));
+    }
+    Ok(events.iter().filter_map(|event| next.get(event).copied().unwrap_or(Some(0)).map(|replay| (EventId(*event), replay))).collect())
 }
 
 fn read(row: Model, event: Option<webhook_event::Model>, attempts: Vec<Attempt>) -> Result<DeliveryRecord, StoreError> {

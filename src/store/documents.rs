@@ -122,12 +122,17 @@ pub enum Asset {
     Preview,
 }
 
+impl Asset {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Heatmap, Self::Preview];
+}
+
 /// One picture of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetRecord {
     /// How far it has come.
     pub status: AssetStatus,
-    /// Where it is stored, when ready.
+    /// Where it is stored, when ready; where it is about to be, while pending.
     pub object_key: Option<String>,
     /// Its content type, when ready.
     pub content_type: Option<String>,

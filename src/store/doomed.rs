@@ -1,6 +1,6 @@
 //! Objects that nothing points to any more: written down in the transaction that forgets them, so that their bytes go whatever crashes.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use touchstone_core::time::Timestamp;
 
 use crate::{
@@ -9,13 +9,24 @@ use crate::{
 };
 
 impl Store {
-    /// Objects to be deleted, oldest first; then [`Store::objects_are_gone`].
+    /// Objects that were doomed until then, oldest first, to be deleted; then [`Store::objects_are_gone`].
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn doomed_objects(&self, limit: u64) -> Result<Vec<String>, StoreError> {
-        let keys = Entity::find().select_only().column(Column::ObjectKey).order_by_asc(Column::CreatedAt).limit(limit);
-        Ok(keys.into_tuple().all(self.reader()).await?)
+    pub async fn doomed_objects(&self, until: Timestamp, limit: u64) -> Result<Vec<String>, StoreError> {
+        let keys = Entity::find().select_only().column(Column::ObjectKey).filter(Column::CreatedAt.lte(until.0));
+        Ok(keys.order_by_asc(Column::CreatedAt).limit(limit).into_tuple().all(self.reader()).await?)
+    }
+
+    /// Their bytes could not be deleted: they count as doomed then, and hold up nothing that was doomed before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_off_doomed(&self, object_keys: &[String], until: Timestamp) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        let later = Entity::update_many().col_expr(Column::CreatedAt, Expr::value(until.0));
+        later.filter(Column::ObjectKey.is_in(object_keys)).exec(&*write).await?;
+        write.commit().await
     }
 
     /// Their bytes were deleted.

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
+    sea_query::{Expr, Query},
 };
 use serde::Serialize;
 use touchstone_core::{
@@ -15,11 +15,11 @@ use crate::{
     AssetStatus, DocumentStatus, FailureCode, Forgotten, Store, StoreError, UploadState,
     entities::{
         api_key,
-        document::{Column, Entity, Model},
-        job, ledger_entry, member, project, upload,
+        document::{self, Column, Entity, Model},
+        job, ledger_entry, member, project, upload, webhook_endpoint,
     },
     forget::{held, scrub},
-    keys, settle,
+    keys, outbox, settle,
 };
 
 /// What an erased organisation and its keys are called.
@@ -49,6 +49,8 @@ pub struct Found {
     pub keys: u64,
     /// People.
     pub members: u64,
+    /// Webhooks, each with its log.
+    pub webhooks: u64,
 }
 
 /// What [`Store::erase_documents`] says.
@@ -82,9 +84,31 @@ impl Store {
         if let Erasure::Organization(id) = what {
             let living = api_key::Column::OrganizationId.eq(id.0).and(api_key::Column::RevokedAt.is_null());
             found.keys = api_key::Entity::find().filter(living).count(reader).await?;
+            let theirs = webhook_endpoint::Column::OrganizationId.eq(id.0).and(webhook_endpoint::Column::DeletedAt.is_null());
+            found.webhooks = webhook_endpoint::Entity::find().filter(theirs).count(reader).await?;
             found.members = member::Entity::find().filter(member::Column::OrganizationId.eq(id.0)).count(reader).await?;
         }
         Ok(there.then_some(found))
+    }
+
+    /// Originals that an erasure left, whatever cut it off: no document is of them any more, or somebody began to delete them. At most so
+    /// many, for [`Store::expire_originals`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn originals_left(&self, what: Erasure, limit: u64) -> Result<Vec<String>, StoreError> {
+        let organization = match what {
+            Erasure::Document(id) => Entity::find_by_id(id.0).one(self.reader()).await?.map(|row| row.organization_id),
+            Erasure::Organization(id) => Some(id.0),
+            Erasure::Member(_) => None,
+        };
+        let Some(organization) = organization else { return Ok(Vec::new()) };
+        let of_it = Expr::col((document::Entity, Column::ObjectKey)).equals((upload::Entity, upload::Column::ObjectKey));
+        let of_it = Query::select().expr(Expr::val(1)).from(Entity).and_where(of_it).take();
+        let unused = upload::Column::State.eq(UploadState::Taken).and(Expr::exists(of_it).not());
+        let left = upload::Column::OrganizationId.eq(organization).and(upload::Column::State.eq(UploadState::Expiring).or(unused));
+        let keys = upload::Entity::find().select_only().column(upload::Column::ObjectKey).filter(left).limit(limit);
+        Ok(keys.into_tuple().all(self.reader()).await?)
     }
 
     /// Documents that are to be erased, at most so many.
@@ -116,7 +140,18 @@ impl Store {
             settle::fail_document(&write, DocumentId(row.id), FailureCode::InvalidRequest, "").await?;
         }
         scrub(&write, &rows, Forgotten::Erased).await?;
+        forget_asides(&write, &rows).await?;
+        let mut told = false;
+        for row in
+            rows.iter().filter(|row| is_under_way(row) && row.batch_id.is_some_and(|batch| rows.iter().all(|other| other.id != batch)))
+        {
+            // It may have been the last of a batch that others were judged of.
+            told |= outbox::document_ended(&write, DocumentId(row.id)).await?;
+        }
         write.commit().await?;
+        if told {
+            self.tell_deliverer();
+        }
         let originals: std::collections::BTreeSet<_> = rows.into_iter().map(|row| row.object_key).filter(|key| !key.is_empty()).collect();
         Ok(Stopped::Yes(originals.into_iter().collect()))
     }
@@ -142,8 +177,22 @@ impl Store {
         }
         let silent = ledger_entry::Entity::update_many().col_expr(ledger_entry::Column::Note, Expr::value(None::<String>));
         silent.filter(ledger_entry::Column::OrganizationId.eq(id.0)).exec(&*write).await?;
+        let dead = job::Column::OrganizationId.eq(id.0).and(job::Column::DeadAt.is_not_null());
+        job::Entity::delete_many().filter(dead).exec(&*write).await?;
         write.commit().await
     }
+}
+
+/// What is said of documents elsewhere: notes in the ledger, and the last words of jobs that died of them.
+async fn forget_asides(write: &DatabaseTransaction, rows: &[Model]) -> Result<(), StoreError> {
+    let silent = ledger_entry::Entity::update_many().col_expr(ledger_entry::Column::Note, Expr::value(None::<String>));
+    silent.filter(ledger_entry::Column::DocumentId.is_in(rows.iter().map(|row| row.id))).exec(write).await?;
+    let organizations = rows.iter().map(|row| row.organization_id).collect::<std::collections::BTreeSet<_>>();
+    let dead = job::Entity::find().filter(job::Column::OrganizationId.is_in(organizations).and(job::Column::DeadAt.is_not_null()));
+    let of_them = |dead: &job::Model| rows.iter().any(|row| dead.payload.contains(&row.id.to_string()));
+    let theirs = dead.all(write).await?.into_iter().filter(of_them).map(|dead| dead.seq);
+    job::Entity::delete_many().filter(job::Column::Seq.is_in(theirs)).exec(write).await?;
+    Ok(())
 }
 
 /// Which documents; `None`: a person is in none.

@@ -15,6 +15,7 @@ use crate::{
     AnalysisStatus, AssetStatus, Forgotten, Store, StoreError,
     doomed::doom,
     entities::document::{ActiveModel, Column, Entity, Model},
+    forget_webhooks::forget_words,
 };
 
 impl Store {
@@ -71,12 +72,13 @@ async fn drop_pictures(write: &DatabaseTransaction, rows: &[Model]) -> Result<()
     Ok(())
 }
 
-/// Forgets documents that are held, and dooms their pictures. Their originals are their uploads' matter: no document needs them now.
+/// Forgets documents that are held and what webhooks said of them, and dooms their pictures. Their originals are their uploads' matter: no document needs them now.
 pub(crate) async fn scrub(write: &DatabaseTransaction, rows: &[Model], why: Forgotten) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
     drop_pictures(write, rows).await?;
+    forget_words(write, rows).await?;
     Entity::update_many().set(nothing(why)?).filter(Column::Id.is_in(ids(rows))).exec(write).await?;
     Ok(())
 }

@@ -38,7 +38,7 @@ impl Store {
     }
 
     /// Marks those of these originals that may go (still): nobody can submit them from now on. Answers which: delete their bytes, then
-    /// [`Store::original_is_gone`].
+    /// [`Store::originals_are_gone`].
     ///
     /// # Errors
     /// When the database fails.
@@ -77,19 +77,17 @@ impl Store {
         Ok(last.map(|document| document.object_etag))
     }
 
-    /// The bytes of a marked original were deleted. Its row goes as well, unless `by_url`: then a client has a URL to write there.
+    /// The bytes of marked originals were deleted. Their rows go as well, but for those that a client has a URL to write to (`by_url`).
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn original_is_gone(&self, object_key: &str, by_url: bool) -> Result<(), StoreError> {
-        let this = Column::ObjectKey.eq(object_key).and(Column::State.eq(UploadState::Expiring));
+    pub async fn originals_are_gone(&self, object_keys: &[String], by_url: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+        let these = |keys: Vec<&String>| Column::ObjectKey.is_in(keys).and(Column::State.eq(UploadState::Expiring));
+        let (stay, go): (Vec<_>, Vec<_>) = object_keys.iter().partition(|key| by_url(key));
         let write = self.write().await?;
-        if by_url {
-            let removed = Entity::update_many().col_expr(Column::State, Expr::value(UploadState::Removed));
-            removed.filter(this).exec(&*write).await?;
-        } else {
-            Entity::delete_many().filter(this).exec(&*write).await?;
-        }
+        let removed = Entity::update_many().col_expr(Column::State, Expr::value(UploadState::Removed));
+        removed.filter(these(stay)).exec(&*write).await?;
+        Entity::delete_many().filter(these(go)).exec(&*write).await?;
         write.commit().await
     }
 }

@@ -1,9 +1,12 @@
 //! The outbox of webhooks: what happened is written, with a delivery to each endpoint that wants to know, in the transaction in which it
 //! happens. A crash therefore loses no event, and makes none of what did not happen.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::LockType,
+};
 use touchstone_core::{
-    ids::{DeliveryId, DocumentId, EventId, WebhookId},
+    ids::{DeliveryId, DocumentId, EventId, ProjectId, WebhookId},
     time::Timestamp,
     webhook::Event,
 };
@@ -22,7 +25,10 @@ const AT_ONCE: usize = 1000;
 pub(crate) async fn document_ended(write: &DatabaseTransaction, document: DocumentId) -> Result<bool, StoreError> {
     let Some(row) = document::Entity::find_by_id(document.0).one(write).await? else { return Ok(false) };
     let Some(project) = row.project_id else { return Ok(false) };
-    let endpoints = webhook_endpoint::Entity::find().filter(webhook_endpoint::Column::ProjectId.eq(project)).all(write).await?;
+    // Held against being deleted, as inserting their deliveries would: that must not fail what ends here. Not against being disabled: what
+    // is queued in that very moment is abandoned by the sweep.
+    let endpoints = webhook_endpoint::Entity::find().filter(webhooks::of(ProjectId(project)));
+    let endpoints = endpoints.order_by_asc(webhook_endpoint::Column::Id).lock(LockType::KeyShare).all(write).await?;
     if endpoints.is_empty() {
         return Ok(false);
     }
@@ -63,12 +69,7 @@ async fn publish(
     document: &document::Model,
     endpoints: &[webhook_endpoint::Model],
 ) -> Result<bool, StoreError> {
-    let mut wanting = Vec::new();
-    for endpoint in endpoints {
-        if webhooks::events(endpoint)?.contains(&event) {
-            wanting.push(endpoint);
-        }
-    }
+    let wanting: Vec<_> = endpoints.iter().filter(|endpoint| webhooks::events(endpoint).contains(&event)).collect();
     let Some(first) = wanting.first() else { return Ok(false) };
     let id = insert_event(write, event, first, Some(document.id)).await?;
     let enabled: Vec<_> = wanting.iter().filter(|endpoint| endpoint.disabled_at.is_none()).map(|endpoint| (id, endpoint.id, 0)).collect();

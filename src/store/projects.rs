@@ -1,11 +1,13 @@
 //! Projects: what the keys of an organisation belong to. Every organisation has one from the start, which has its own id.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::Expr,
 };
 use touchstone_core::{
     ids::{OrganizationId, ProjectId},
     time::Timestamp,
+    webhook::Disabled,
 };
 
 use crate::{
@@ -13,6 +15,7 @@ use crate::{
     entities::{
         api_key,
         project::{ActiveModel, Column, Entity, Model},
+        webhook_endpoint,
     },
     keys,
     submit::is_duplicate,
@@ -51,7 +54,7 @@ impl Store {
         Ok(made)
     }
 
-    /// Archives a project and revokes its keys; says how many. Its documents stay.
+    /// Archives a project, revokes its keys and disables its webhooks; says how many keys. Its documents stay.
     ///
     /// # Errors
     /// [`AccountError::NoProject`], [`AccountError::DefaultProject`], [`AccountError::Archived`], or when the database fails.
@@ -66,6 +69,12 @@ impl Store {
         }
         let archived = ActiveModel { id: Set(id.0), archived_at: Set(Some(Timestamp::now().0)), ..Default::default() };
         archived.update(&*write).await?;
+        // No key administers them any more. What waits for them is abandoned by the sweep.
+        let mut disabled = webhook_endpoint::Entity::update_many();
+        disabled = disabled.col_expr(webhook_endpoint::Column::DisabledAt, Expr::value(Timestamp::now().0));
+        disabled = disabled.col_expr(webhook_endpoint::Column::DisabledReason, Expr::value(Disabled::ByOwner.name()));
+        let enabled = webhook_endpoint::Column::ProjectId.eq(id.0).and(webhook_endpoint::Column::DisabledAt.is_null());
+        disabled.filter(enabled).exec(&*write).await?;
         let revoked = keys::revoke(&write, Condition::all().add(api_key::Column::ProjectId.eq(id.0))).await?;
         write.commit().await?;
         Ok(revoked)

@@ -14,6 +14,7 @@ use touchstone_core::{
 use crate::{
     Analyzed, Asset, AssetStatus, DocumentStatus, FailureCode, Lease, Settlement, Store, StoreError,
     credits::{self, Movement, record},
+    doomed::doom,
     entities::document::{ActiveModel, Column, Entity, Model},
     jobs, outbox,
     store::Write,
@@ -158,7 +159,7 @@ impl Store {
         if !jobs::hold(&write, lease).await? {
             return Ok(false);
         }
-        fail_pictures(&write, document).await?;
+        fail_pictures(&write, document, &Asset::ALL).await?;
         jobs::remove(&write, lease).await?;
         self.commit_end(write, document).await
     }
@@ -173,23 +174,57 @@ impl Store {
         Ok(true)
     }
 
-    /// A pending picture is drawn, or never will be. `false`: the lease was lost and nothing was changed.
+    /// A pending picture is about to be stored there. Written down first: whoever is killed in between leaves nothing that nobody knows of.
+    /// `false`: the lease was lost and nothing was changed.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn set_asset(&self, lease: &Lease, document: DocumentId, which: Asset, drawn: Drawn) -> Result<bool, StoreError> {
-        let (status, key, content_type) = match drawn {
-            Drawn::Ready { object_key, content_type } => (AssetStatus::Ready, Some(object_key), Some(content_type)),
-            Drawn::Failed => (AssetStatus::Failed, None, None),
-        };
+    pub async fn announce_asset(&self, lease: &Lease, document: DocumentId, which: Asset, object_key: &str) -> Result<bool, StoreError> {
         let columns = columns(which);
         let write = self.write().await?;
         if !jobs::hold(&write, lease).await? {
             return Ok(false);
         }
         Entity::update_many()
-            .col_expr(columns.status, Expr::value(status))
-            .col_expr(columns.key, Expr::value(key))
+            .col_expr(columns.key, Expr::value(object_key))
+            .filter(Column::Id.eq(document.0).and(columns.status.eq(AssetStatus::Pending)))
+            .exec(&*write)
+            .await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// Dooms a picture that was stored too late: under a lease that was lost, and its document has none there any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disown_asset(&self, document: DocumentId, which: Asset, object_key: &str) -> Result<(), StoreError> {
+        let write = self.write().await?;
+        let row = Entity::find_by_id(document.0).lock_exclusive().one(&*write).await?;
+        let key = row.and_then(|row| if which == Asset::Heatmap { row.heatmap_key } else { row.preview_key });
+        if key.as_deref() != Some(object_key) {
+            doom(&write, vec![object_key.to_owned()]).await?;
+        }
+        write.commit().await
+    }
+
+    /// A pending picture is drawn, or never will be. `false`: the lease was lost and nothing was changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_asset(&self, lease: &Lease, document: DocumentId, which: Asset, drawn: Drawn) -> Result<bool, StoreError> {
+        let columns = columns(which);
+        let write = self.write().await?;
+        if !jobs::hold(&write, lease).await? {
+            return Ok(false);
+        }
+        let Drawn::Ready { object_key, content_type } = drawn else {
+            fail_pictures(&write, document, &[which]).await?;
+            return write.commit().await.map(|()| true);
+        };
+        Entity::update_many()
+            .col_expr(columns.status, Expr::value(AssetStatus::Ready))
+            .col_expr(columns.key, Expr::value(object_key))
             .col_expr(columns.content_type, Expr::value(content_type))
             .filter(Column::Id.eq(document.0).and(columns.status.eq(AssetStatus::Pending)))
             .exec(&*write)
@@ -235,7 +270,7 @@ pub(crate) async fn fail_document(
     code: FailureCode,
     message: &str,
 ) -> Result<(), StoreError> {
-    let Some(row) = unfinished(write, document).await? else { return fail_pictures(write, document).await };
+    let Some(row) = unfinished(write, document).await? else { return fail_pictures(write, document, &Asset::ALL).await };
     let failed = ActiveModel {
         status: Set(DocumentStatus::Failed),
         error_message: Set(Some(message.to_owned())),
@@ -248,12 +283,23 @@ pub(crate) async fn fail_document(
     release(write, &row).await.map(drop)
 }
 
-/// Nobody will draw them any more.
-async fn fail_pictures(write: &DatabaseTransaction, document: DocumentId) -> Result<(), StoreError> {
-    for status in [columns(Asset::Heatmap).status, columns(Asset::Preview).status] {
+/// Nobody will draw them any more. What somebody may have stored of them is doomed.
+async fn fail_pictures(write: &DatabaseTransaction, document: DocumentId, which: &[Asset]) -> Result<(), StoreError> {
+    let Some(row) = Entity::find_by_id(document.0).one(write).await? else { return Ok(()) };
+    for asset in which {
+        let (status, key) = match asset {
+            Asset::Heatmap => (row.heatmap_status, &row.heatmap_key),
+            Asset::Preview => (row.preview_status, &row.preview_key),
+        };
+        if status != AssetStatus::Pending {
+            continue;
+        }
+        doom(write, key.iter().cloned().collect()).await?;
+        let columns = columns(*asset);
         Entity::update_many()
-            .col_expr(status, Expr::value(AssetStatus::Failed))
-            .filter(Column::Id.eq(document.0).and(status.eq(AssetStatus::Pending)))
+            .col_expr(columns.status, Expr::value(AssetStatus::Failed))
+            .col_expr(columns.key, Expr::value(None::<String>))
+            .filter(Column::Id.eq(document.0))
             .exec(write)
             .await?;
     }

@@ -15,6 +15,7 @@ mod uploads;
 mod usage;
 mod v1;
 mod webhooks;
+mod webhooks_forgotten;
 mod working;
 
 use fixture::Fixture;

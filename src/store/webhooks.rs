@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use rand::{TryRngCore, rngs::OsRng};
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::LockType,
+};
 use touchstone_core::{
     ids::{OrganizationId, ProjectId, WebhookId},
     time::Timestamp,
@@ -11,7 +14,7 @@ use touchstone_core::{
 };
 
 use crate::{
-    AccountError, Store, StoreError, deliveries,
+    AccountError, Store, StoreError,
     entities::{
         project,
         webhook_endpoint::{ActiveModel, Column, Entity, Model},
@@ -68,6 +71,20 @@ pub struct WebhookChange {
     pub enabled: Option<bool>,
 }
 
+/// What came of asking for a new secret.
+#[derive(Debug, Clone)]
+pub enum Rotated {
+    /// It signs from now on.
+    Yes(Box<Webhook>, Secret),
+    /// The one before the last rotation still signs, until then.
+    JustNow {
+        /// When its overlap ends.
+        until: Timestamp,
+    },
+    /// The project has no such webhook.
+    Unknown,
+}
+
 impl Store {
     /// Makes a webhook and the secret that signs what is sent there. `None`: the project has `most` already.
     ///
@@ -83,7 +100,7 @@ impl Store {
         if project.is_none_or(|project| project.organization_id != new.organization.0) {
             return Err(AccountError::NoProject(new.project).into());
         }
-        if Entity::find().filter(Column::ProjectId.eq(new.project.0)).count(&*write).await? >= most {
+        if Entity::find().filter(of(new.project)).count(&*write).await? >= most {
             return Ok(None);
         }
         let row = row(id, new, sealed);
@@ -97,7 +114,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn webhooks(&self, project: ProjectId) -> Result<Vec<Webhook>, StoreError> {
-        let rows = Entity::find().filter(Column::ProjectId.eq(project.0)).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
+        let rows = Entity::find().filter(of(project)).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id);
         rows.all(self.reader()).await?.into_iter().map(read).collect()
     }
 
@@ -114,14 +131,19 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn change_webhook(&self, project: ProjectId, id: WebhookId, change: WebhookChange) -> Result<Option<Webhook>, StoreError> {
+        // What still waits from before it was disabled shall not come back by itself.
+        if change.enabled == Some(true) && self.webhook(project, id).await?.is_some_and(|hook| hook.disabled.is_some()) {
+            self.abandon_all_of(id).await?;
+        }
         let write = self.write().await?;
         let Some(mut row) = hold(&write, project, id).await? else { return Ok(None) };
+        let begun = (row.disabled_at, change.enabled);
         if change.enabled == Some(true) || change.url.as_ref().is_some_and(|url| *url != row.url) {
             set_health(&mut row, Health::default());
         }
         match change.enabled {
             Some(true) => (row.disabled_at, row.disabled_reason) = (None, None),
-            Some(false) if row.disabled_at.is_none() => disable(&write, &mut row, Disabled::ByOwner, Timestamp::now()).await?,
+            Some(false) if row.disabled_at.is_none() => disable(&mut row, Disabled::ByOwner, Timestamp::now()),
             _ => {}
         }
         row.url = change.url.unwrap_or(row.url);
@@ -129,11 +151,15 @@ impl Store {
         row.description = change.description.unwrap_or(row.description);
         ActiveModel::from(row.clone()).reset_all().update(&*write).await?;
         write.commit().await?;
+        if begun == (None, Some(false)) {
+            self.abandon_all_of(id).await?;
+        }
         self.tell_deliverer();
         read(row).map(Some)
     }
 
-    /// Makes a new secret. The one before signs as well for `overlap`; one from before that does not any more.
+    /// Makes a new secret. The one before signs as well for `overlap`; while one from before that still does, it is made by `force` alone,
+    /// and that one signs no more: a client that asks again after a lost answer shall not end what its receivers know.
     ///
     /// # Errors
     /// When the database fails.
@@ -142,47 +168,78 @@ impl Store {
         project: ProjectId,
         id: WebhookId,
         overlap: Duration,
-    ) -> Result<Option<(Webhook, Secret)>, StoreError> {
+        force: bool,
+    ) -> Result<Rotated, StoreError> {
         let (sealer, secret) = (Sealer::of(self).await?, fresh()?);
         let sealed = sealer.seal(secret.bytes(), id.0)?;
         let write = self.write().await?;
-        let Some(mut row) = hold(&write, project, id).await? else { return Ok(None) };
+        let Some(mut row) = hold(&write, project, id).await? else { return Ok(Rotated::Unknown) };
+        let now = Timestamp::now();
+        if let Some(until) = row.old_secret_until.map(Timestamp).filter(|until| !force && *until > now) {
+            return Ok(Rotated::JustNow { until });
+        }
         row.old_secret = Some(std::mem::replace(&mut row.secret, sealed));
-        row.old_secret_until = Some((Timestamp::now() + overlap).0);
+        row.old_secret_until = Some((now + overlap).0);
         ActiveModel::from(row.clone()).reset_all().update(&*write).await?;
         write.commit().await?;
-        Ok(Some((read(row)?, secret)))
+        Ok(Rotated::Yes(Box::new(read(row)?), secret))
     }
 
-    /// Deletes a webhook, what is on its way to it, and its log. `false`: the project has none of this id.
+    /// Deletes a webhook: from now on nobody sees it and nothing is sent there. What is on its way and its log go by
+    /// [`Store::forget_webhooks`]. `false`: the project has none of this id.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn delete_webhook(&self, project: ProjectId, id: WebhookId) -> Result<bool, StoreError> {
+        let deleted = self.delete_webhooks(of(project).add(Column::Id.eq(id.0))).await?;
+        Ok(deleted > 0)
+    }
+
+    /// The same for every webhook of an organisation; says how many there were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_webhooks_of(&self, organization: OrganizationId) -> Result<u64, StoreError> {
+        self.delete_webhooks(Column::OrganizationId.eq(organization.0).and(Column::DeletedAt.is_null()).into()).await
+    }
+
+    async fn delete_webhooks(&self, which: Condition) -> Result<u64, StoreError> {
+        let now = Timestamp::now();
+        let nothing = ActiveModel {
+            url: Set(String::new()),
+            description: Set(String::new()),
+            secret: Set(Vec::new()),
+            old_secret: Set(None),
+            old_secret_until: Set(None),
+            disabled_at: Set(Some(now.0)),
+            disabled_reason: Set(Some(Disabled::ByOwner.name().to_owned())),
+            deleted_at: Set(Some(now.0)),
+            ..Default::default()
+        };
         let write = self.write().await?;
-        if own(project, id).lock_exclusive().one(&*write).await?.is_none() {
-            return Ok(false);
-        }
-        deliveries::forget_all_of(&write, id).await?;
-        Entity::delete_by_id(id.0).exec(&*write).await?;
+        let deleted = Entity::update_many().set(nothing).filter(which).exec(&*write).await?;
         write.commit().await?;
-        Ok(true)
+        Ok(deleted.rows_affected)
     }
 }
 
-fn own(project: ProjectId, id: WebhookId) -> sea_orm::Select<Entity> {
-    Entity::find_by_id(id.0).filter(Column::ProjectId.eq(project.0))
+/// Those of a project that are not deleted.
+pub(crate) fn of(project: ProjectId) -> Condition {
+    Condition::all().add(Column::ProjectId.eq(project.0)).add(Column::DeletedAt.is_null())
+}
+
+pub(crate) fn own(project: ProjectId, id: WebhookId) -> sea_orm::Select<Entity> {
+    Entity::find_by_id(id.0).filter(of(project))
 }
 
 /// Held against other changes, but not against deliveries that are about to be queued.
 pub(crate) async fn hold(write: &DatabaseTransaction, project: ProjectId, id: WebhookId) -> Result<Option<Model>, StoreError> {
-    Ok(own(project, id).lock(sea_orm::sea_query::LockType::NoKeyUpdate).one(write).await?)
+    Ok(own(project, id).lock(LockType::NoKeyUpdate).one(write).await?)
 }
 
-/// Nothing is sent there any more; what waits is abandoned, and can be replayed.
-pub(crate) async fn disable(write: &DatabaseTransaction, row: &mut Model, why: Disabled, now: Timestamp) -> Result<(), StoreError> {
+/// Nothing is sent there any more; what waits is abandoned after that ([`Store::abandon_all_of`]), and can be replayed.
+pub(crate) fn disable(row: &mut Model, why: Disabled, now: Timestamp) {
     (row.disabled_at, row.disabled_reason) = (Some(now.0), Some(why.name().to_owned()));
-    deliveries::abandon_all_of(write, WebhookId(row.id), now).await
 }
 
 /// How a row's deliveries went lately.
@@ -197,10 +254,9 @@ pub(crate) fn set_health(row: &mut Model, health: Health) {
     row.rests_until = health.rests_until.map(|until| until.0);
 }
 
-/// What an endpoint is told of.
-pub(crate) fn events(row: &Model) -> Result<BTreeSet<Event>, StoreError> {
-    let names = row.events.split(',').filter(|name| !name.is_empty());
-    names.map(|name| name.parse().map_err(|_| unreadable(row, "events"))).collect()
+/// What an endpoint is told of. A name that this program does not know is a newer one's matter: it stops nothing that is known.
+pub(crate) fn events(row: &Model) -> BTreeSet<Event> {
+    row.events.split(',').filter_map(|name| name.parse().ok()).collect()
 }
 
 /// What signs now.
@@ -241,6 +297,7 @@ fn row(id: WebhookId, new: NewWebhook, sealed: Vec<u8>) -> Model {
         rests_until: None,
         disabled_at: None,
         disabled_reason: None,
+        deleted_at: None,
     }
 }
 
@@ -249,7 +306,7 @@ fn read(row: Model) -> Result<Webhook, StoreError> {
     let disabled = disabled.map(|(at, why)| why.parse().map(|why| (Timestamp(at), why)).map_err(|_| unreadable(&row, "disabled_reason")));
     Ok(Webhook {
         id: WebhookId(row.id),
-        events: events(&row)?,
+        events: events(&row),
         health: health(&row),
         disabled: disabled.transpose()?,
         created_at: Timestamp(row.created_at),

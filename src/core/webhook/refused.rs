@@ -19,6 +19,11 @@ pub enum Refused {
     },
     /// The webhook gets nothing before it is enabled.
     Disabled,
+    /// Its secret was rotated a short while ago, and the one before still signs.
+    JustRotated {
+        /// Until when, as RFC 3339.
+        until: String,
+    },
 }
 
 impl Refused {
@@ -36,6 +41,7 @@ impl Refused {
             Self::TooMany { .. } => "Too many webhooks",
             Self::Url { .. } => "Invalid webhook URL",
             Self::Disabled => "Webhook is disabled",
+            Self::JustRotated { .. } => "Secret was just rotated",
         }
     }
 
@@ -46,6 +52,10 @@ impl Refused {
             Self::Unknown => "This project has none of this id. GET /v1/webhooks lists what there is.".into(),
             Self::TooMany { most } => format!("A project may have {most} webhooks. Delete one, or change its url or events."),
             Self::Url { reason } => format!("Nothing is sent there: {reason}. Send the https:// URL of a public server."),
+            Self::JustRotated { until } => format!(
+                "Until {until} the secret before signs as well; another rotation would end it at once. If your receivers have the new one, or \
+                 nobody shall have the old one, send ?force=true."
+            ),
             Self::Disabled => "Nothing is sent to a webhook that is disabled. Enable it first: PATCH {\"enabled\": true}.".into(),
         }
     }

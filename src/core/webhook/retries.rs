@@ -27,6 +27,8 @@ pub enum Outcome {
     Gone,
     /// It may take it later.
     Failed,
+    /// It was never asked: what it should have been told could not be written. The endpoint has no part in it.
+    Unsent,
 }
 
 impl Heard {

@@ -6,7 +6,7 @@ use touchstone_core::{batch::Refused, ids::DocumentId, webhook::Event};
 use touchstone_store::{DocumentRecord, Due};
 
 use crate::{
-    report::{Answer, Report},
+    report::{Answer, Links, Report},
     road::Road,
     sets::{self, Place},
 };
@@ -71,10 +71,10 @@ pub(super) async fn of(road: &Road, due: &Due) -> anyhow::Result<Option<String>>
         return written(due, Test { message: "This is a test. What you see is signed as every delivery is." }).map(Some);
     }
     let Some(id) = due.document else { return Ok(None) };
-    let Some(document) = road.store().document(id).await? else { return Ok(None) };
+    let Some(document) = road.store().document(id).await?.filter(|document| document.forgotten.is_none()) else { return Ok(None) };
     let request_id = document.asked.as_ref().map(|asked| asked.request_id.clone());
     if due.kind == Event::DetectionCompleted {
-        return road.report(&document).map(|report| written(due, Detection { report, request_id })).transpose();
+        return road.report(&document, told_links(&document)).map(|report| written(due, Detection { report, request_id })).transpose();
     }
     let Some(results) = gists(road, &document).await? else { return Ok(None) };
     let completed = results.iter().filter(|gist| gist.verdict.is_some()).count();
@@ -82,6 +82,11 @@ pub(super) async fn of(road: &Road, due: &Due) -> anyhow::Result<Option<String>>
     let status = if completed > 0 { "completed" } else { "failed" };
     let created_at = document.created_at.rfc3339();
     written(due, Batch { id, status, total, completed, failed, results, created_at, request_id }).map(Some)
+}
+
+/// Where pictures are secure, a delivery opens none (row T10): whoever reads it, or the log of it, needs a key that does.
+const fn told_links(document: &DocumentRecord) -> Links {
+    if document.organization.secure_assets { Links::Bare } else { Links::Open }
 }
 
 /// What became of each image of a batch of /v1 or of an archive; `None` when the document stands for neither.
@@ -98,7 +103,7 @@ async fn gists(road: &Road, document: &DocumentRecord) -> anyhow::Result<Option<
 }
 
 fn judged(road: &Road, index: usize, image: &DocumentRecord) -> Gist {
-    let report = road.report(image);
+    let report = road.report(image, told_links(image));
     let error = image.failure.map(|code| Unjudged {
         code: code.name().to_owned(),
         message: image.error_message.clone().unwrap_or_default(),

@@ -22,6 +22,8 @@ pub struct Model {
     pub rests_until: Option<i64>,
     pub disabled_at: Option<i64>,
     pub disabled_reason: Option<String>,
+    /// Since when it is no more: nobody sees it, and the sweep takes it with its log.
+    pub deleted_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

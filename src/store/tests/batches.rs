@@ -41,13 +41,13 @@ pub(super) fn batch(organization: OrganizationId, object_key: &str, images: usiz
 }
 
 impl Fixture {
-    async fn batch(&self, id: DocumentId) -> BatchRecord {
+    pub(super) async fn batch(&self, id: DocumentId) -> BatchRecord {
         let document = self.store.document(id).await.expect("document").expect("there");
         self.store.batch(&document).await.expect("batch").expect("it is one")
     }
 
     /// Ends one image of a batch.
-    async fn end(&self, member: DocumentId, well: bool) {
+    pub(super) async fn end(&self, member: DocumentId, well: bool) {
         let claimed = self.claim("w", 100, Duration::ZERO).await;
         let job = claimed.into_iter().find(|job| job.payload["document"] == serde_json::json!(member)).expect("it waits");
         assert!(self.store.begin(&job.lease, member).await.expect("begin"));

@@ -47,7 +47,7 @@ async fn an_original_goes_when_its_last_document_has_ended_and_is_submitted_no_m
     assert!(f.store.due_originals(Timestamp::now() - MINUTE, 10).await.expect("due").is_empty(), "it may be submitted again");
     assert_eq!(due().await.expect("due"), std::slice::from_ref(&key));
     assert_eq!(f.store.expire_originals(std::slice::from_ref(&key), later()).await.expect("marked"), std::slice::from_ref(&key));
-    f.store.original_is_gone(&key, true).await.expect("gone");
+    f.store.originals_are_gone(std::slice::from_ref(&key), |_| true).await.expect("gone");
     assert_eq!(f.store.upload(&key).await.expect("upload").expect("there").state, UploadState::Removed);
     assert_eq!(f.store.submitted_version(&key).await.expect("version").as_deref(), Some("e1"));
     assert!(matches!(f.submit(document(organization, &key)).await, Submitted::Replayed(_)));
@@ -88,7 +88,7 @@ async fn a_mark_of_somebody_who_died_is_found_again(f: Fixture) {
     sea_orm::ConnectionTrait::execute_unprepared(f.store.writer(), &old).await.expect("older");
     assert_eq!(f.store.due_originals(later(), 10).await.expect("due"), std::slice::from_ref(&key));
     assert_eq!(f.store.expire_originals(std::slice::from_ref(&key), later()).await.expect("marked").len(), 1);
-    f.store.original_is_gone(&key, false).await.expect("gone");
+    f.store.originals_are_gone(std::slice::from_ref(&key), |_| false).await.expect("gone");
     assert!(f.store.upload(&key).await.expect("upload").is_none());
 }
 
@@ -166,10 +166,10 @@ async fn forgotten_pictures_are_doomed_until_their_bytes_are_gone(f: Fixture) {
     assert_eq!(f.store.forget_pictures(later(), 10).await.expect("forget"), 0);
     let document = f.store.document(id).await.expect("document").expect("there");
     assert_eq!((document.heatmap.status, document.preview.status), (AssetStatus::Removed, AssetStatus::Failed));
-    let doomed = f.store.doomed_objects(10).await.expect("doomed");
+    let doomed = f.store.doomed_objects(later(), 10).await.expect("doomed");
     assert_eq!(doomed, ["heatmaps/1.png"]);
     f.store.objects_are_gone(&doomed).await.expect("gone");
-    assert!(f.store.doomed_objects(10).await.expect("doomed").is_empty());
+    assert!(f.store.doomed_objects(later(), 10).await.expect("doomed").is_empty());
     assert_eq!(f.store.forget_documents(later(), 10).await.expect("forget"), 1);
     let document = f.store.document(id).await.expect("document").expect("there");
     assert_eq!((document.forgotten, document.verdict.is_none(), document.charged.base), (Some(Forgotten::Expired), true, 1));

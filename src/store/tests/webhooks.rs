@@ -16,8 +16,8 @@ use super::{
     on_every_database,
 };
 use crate::{
-    Asked, Attempt, DeliveryState, Due, FailureCode, LogPage, NewDocument, NewWebhook, Recorded, Submitted, Tried, Webhook, WebhookChange,
-    entities::webhook_endpoint, seal::Sealer,
+    Asked, Attempt, DeliveryState, Due, FailureCode, LogPage, NewDocument, NewWebhook, Recorded, Rotated, Submitted, Tried, Webhook,
+    WebhookChange, entities::webhook_endpoint, seal::Sealer,
 };
 
 on_every_database!(
@@ -40,35 +40,35 @@ on_every_database!(
     eight_claimers_at_once_never_get_the_same_delivery,
 );
 
-const EACH: u32 = 4;
-const DAYS: Duration = Duration::from_secs(5 * 86_400);
+pub(super) const EACH: u32 = 4;
+pub(super) const DAYS: Duration = Duration::from_secs(5 * 86_400);
 
 /// An organisation with plenty of credits, its project, and a webhook for everything.
-struct Told {
-    f: Fixture,
-    organization: OrganizationId,
-    project: ProjectId,
-    hook: WebhookId,
+pub(super) struct Told {
+    pub(super) f: Fixture,
+    pub(super) organization: OrganizationId,
+    pub(super) project: ProjectId,
+    pub(super) hook: WebhookId,
 }
 
-fn new(organization: OrganizationId, events: &[Event]) -> NewWebhook {
+pub(super) fn new(organization: OrganizationId, events: &[Event]) -> NewWebhook {
     let events = events.iter().copied().collect::<BTreeSet<_>>();
     let project = ProjectId::default_of(organization);
     NewWebhook { organization, project, url: "https://club.example/hook".into(), events, description: String::new() }
 }
 
 impl Told {
-    async fn new(f: Fixture) -> Self {
+    pub(super) async fn new(f: Fixture) -> Self {
         let organization = f.organization(100, 0).await;
         let made = f.store.create_webhook(new(organization, &Event::SUBSCRIBABLE), 5).await.expect("made").expect("the first");
         Self { f, organization, project: ProjectId::default_of(organization), hook: made.0.id }
     }
 
-    async fn webhook(&self) -> Webhook {
+    pub(super) async fn webhook(&self) -> Webhook {
         self.f.store.webhook(self.project, self.hook).await.expect("read").expect("there")
     }
 
-    async fn submitted(&self) -> DocumentId {
+    pub(super) async fn submitted(&self) -> DocumentId {
         let new = document(self.organization, &self.f.upload(self.organization).await);
         let new = NewDocument { project: Some(self.project), ..new };
         let id = new.id;
@@ -77,7 +77,7 @@ impl Told {
     }
 
     /// So many images are judged to the end.
-    async fn judged(&self, images: usize) -> Vec<DocumentId> {
+    pub(super) async fn judged(&self, images: usize) -> Vec<DocumentId> {
         let mut ids = Vec::new();
         for _ in 0..images {
             let id = self.submitted().await;
@@ -89,15 +89,15 @@ impl Told {
         ids
     }
 
-    async fn claim(&self, limit: u32, lease: Duration) -> Vec<Due> {
+    pub(super) async fn claim(&self, limit: u32, lease: Duration) -> Vec<Due> {
         self.f.store.claim_deliveries(limit, EACH, lease).await.expect("claim")
     }
 
-    async fn one(&self) -> Due {
+    pub(super) async fn one(&self) -> Due {
         self.claim(1, MINUTE).await.pop().expect("something is due")
     }
 
-    async fn record(&self, due: &Due, outcome: Outcome, again_at: Option<Timestamp>) -> Recorded {
+    pub(super) async fn record(&self, due: &Due, outcome: Outcome, again_at: Option<Timestamp>) -> Recorded {
         let status = if outcome == Outcome::Delivered { 200 } else { 500 };
         let attempt = Attempt {
             started_at: Timestamp::now(),
@@ -112,7 +112,7 @@ impl Told {
         self.f.store.record_attempt(&due.lease, attempt, Tried { outcome, again_at, patience: DAYS }).await.expect("recorded")
     }
 
-    async fn delivered(&self, due: &Due) {
+    pub(super) async fn delivered(&self, due: &Due) {
         assert_eq!(self.record(due, Outcome::Delivered, None).await, Recorded::Yes);
     }
 
@@ -124,12 +124,12 @@ impl Told {
         }
     }
 
-    async fn log(&self, state: Option<DeliveryState>) -> Vec<crate::DeliveryRecord> {
+    pub(super) async fn log(&self, state: Option<DeliveryState>) -> Vec<crate::DeliveryRecord> {
         let page = LogPage { before: None, limit: 100, state };
         self.f.store.deliveries_of(self.project, self.hook, page).await.expect("log").expect("there")
     }
 
-    async fn sql(&self, statement: &str) {
+    pub(super) async fn sql(&self, statement: &str) {
         self.f.store.writer().execute_unprepared(statement).await.expect(statement);
     }
 }
@@ -310,7 +310,10 @@ async fn one_that_is_gone_or_failed_for_days_is_disabled(f: Fixture) {
     told.fails(1).await;
     told.sql(&format!("UPDATE webhook_endpoint SET failing_since = failing_since - {}", DAYS.as_millis())).await;
     let due = told.one().await;
-    assert_eq!(told.record(&due, Outcome::Failed, Some(Timestamp::now())).await, Recorded::Disabled(Disabled::Failing));
+    // A week without events is no week of failure: the next one has all of its tries.
+    assert_eq!(told.record(&due, Outcome::Failed, Some(Timestamp::now())).await, Recorded::Yes);
+    let due = told.one().await;
+    assert_eq!(told.record(&due, Outcome::Failed, None).await, Recorded::Disabled(Disabled::Failing));
     assert_eq!(told.f.store.test_webhook(told.project, told.hook).await.expect("asked"), Asked::Disabled);
 }
 
@@ -357,9 +360,13 @@ async fn one_delivery_can_be_sent_again(f: Fixture) {
 async fn a_secret_is_sealed_in_its_own_row_and_the_old_one_signs_for_a_while(f: Fixture) {
     let told = Told::new(f).await;
     let store = &told.f.store;
-    let rotate = || store.rotate_webhook_secret(told.project, told.hook, MINUTE);
-    let (_, first) = rotate().await.expect("rotated").expect("there");
-    let (hook, second) = rotate().await.expect("rotated").expect("there");
+    let rotate = async |force| match store.rotate_webhook_secret(told.project, told.hook, MINUTE, force).await.expect("asked") {
+        Rotated::Yes(hook, secret) => Some((hook, secret)),
+        Rotated::JustNow { .. } | Rotated::Unknown => None,
+    };
+    let (_, first) = rotate(false).await.expect("the first time");
+    assert!(rotate(false).await.is_none(), "it would end the secret that receivers know");
+    let (hook, second) = rotate(true).await.expect("by force");
     assert!(hook.old_secret_until.is_some_and(|until| until > Timestamp::now()));
     told.judged(1).await;
     let signs = told.claim(1, Duration::ZERO).await.pop().expect("due").secrets;
@@ -413,7 +420,8 @@ async fn nobody_reaches_another_projects_webhook(f: Fixture) {
     let (store, stranger) = (&told.f.store, ProjectId::default_of(told.f.organization(1, 0).await));
     assert_eq!(store.webhook(stranger, told.hook).await.expect("asked"), None);
     assert_eq!(store.change_webhook(stranger, told.hook, WebhookChange::default()).await.expect("asked"), None);
-    assert!(store.rotate_webhook_secret(stranger, told.hook, MINUTE).await.expect("asked").is_none());
+    let rotated = store.rotate_webhook_secret(stranger, told.hook, MINUTE, true).await.expect("asked");
+    assert!(matches!(rotated, Rotated::Unknown));
     assert_eq!(store.test_webhook(stranger, told.hook).await.expect("asked"), Asked::Unknown);
     assert_eq!(store.replay_since(stranger, told.hook, Timestamp(0)).await.expect("asked"), Asked::Unknown);
     let page = LogPage { before: None, limit: 1, state: None };

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use super::{count, detect, objects};
-use crate::support::{TestApp, pictures, process};
+use crate::support::{Client, TestApp, eventually, pictures, process, receiver::Receiver};
 
 /// Runs a command of the operator's on this server's database and object store.
 fn admin(app: &TestApp, arguments: &[&str]) -> Value {
@@ -19,9 +19,16 @@ async fn tables(app: &TestApp) -> String {
     let backend = connection.get_database_backend();
     let postgres = backend == sea_orm::DbBackend::Postgres;
     let mut all = String::new();
-    for table in
-        ["organization", "member", "project", "api_key", "document", "upload", "job", "ledger_entry", "meter_event", "doomed_object"]
-    {
+    // All that there are, whoever made them last.
+    let names = if postgres {
+        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    } else {
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    };
+    let names = connection.query_all_raw(Statement::from_string(backend, names)).await.unwrap();
+    let names: Vec<String> = names.iter().map(|row| row.try_get("", "name").unwrap()).collect();
+    assert!(names.len() > 15, "{names:?}");
+    for table in names {
         let columns = if postgres {
             format!("SELECT column_name AS name FROM information_schema.columns WHERE table_name = '{table}'")
         } else {
@@ -50,7 +57,7 @@ async fn a_document_is_erased_when_the_operator_means_it() {
     client.settle(&id).await;
     let kept = detect(&client, &pictures::jpeg(1), json!({ "include_heatmap": true, "metadata": { "user": "u_77" } })).await;
     app.idle().await;
-    let found = json!({ "documents": 1, "pictures": 2, "originals": 1, "keys": 0, "members": 0 });
+    let found = json!({ "documents": 1, "pictures": 2, "originals": 1, "keys": 0, "members": 0, "webhooks": 0 });
     assert_eq!(admin(&app, &["erase", "--document", &id])["would_erase"], found);
     assert_eq!(client.query(&id).await["status"], "done");
 
@@ -143,4 +150,97 @@ async fn a_member_is_erased_also_where_their_address_was_left() {
     let settings = [("TOUCHSTONE__DATABASE__URL", app.config.database.url.as_str())];
     let last = process::touchstone(app.data.path()).envs(settings).args(["admin", "erase", "--member", &owner, "--yes"]).output().unwrap();
     assert!(String::from_utf8_lossy(&last.stderr).contains("last owner"));
+}
+
+/// A server that tells a receiver what happens, and a client whose webhook tells of everything.
+async fn hooked(path: &str) -> (TestApp, Client, Receiver, String) {
+    let receiver = Receiver::start().await;
+    let app = TestApp::with(|config| {
+        Receiver::allow(config);
+        config.webhooks.timeout_seconds = 3;
+    });
+    let client = app.client().await;
+    let hook = hook(&app, &client, &receiver.url(path)).await;
+    (app, client, receiver, hook)
+}
+
+async fn hook(_: &TestApp, client: &Client, url: &str) -> String {
+    let wanted = json!({ "url": url, "events": ["detection.completed", "batch.completed"], "description": "for Ann Planted" });
+    let made = client.request(reqwest::Method::POST, "/v1/webhooks").bearer_auth(&client.key).json(&wanted).send().await.unwrap();
+    made.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+// V10, V12: also what was under way while it was erased.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_webhooks_said_of_an_erased_document_is_in_no_row() {
+    let (app, client, receiver, _) = hooked("ok").await;
+    hook(&app, &client, &receiver.url("slow/1500")).await;
+    hook(&app, &client, &receiver.url("status/500")).await;
+    let seen = detect(&client, &pictures::jpeg(1), json!({ "metadata": { "user": "u_77" } })).await;
+    let id = seen["id"].as_str().unwrap();
+    let arrived = |path: &'static str| {
+        let receiver = receiver.clone();
+        async move { (!receiver.at(path).is_empty()).then_some(()) }
+    };
+    for path in ["ok", "slow/1500", "status/500"] {
+        eventually(path, std::time::Duration::from_secs(20), || arrived(path)).await;
+    }
+    assert!(receiver.at("ok")[0].json()["data"]["metadata"]["user"] == "u_77");
+
+    admin(&app, &["erase", "--document", id, "--yes"]);
+
+    eventually("the slow one to end", std::time::Duration::from_secs(20), || async {
+        (count(&app, "webhook_delivery WHERE state = 'delivered'").await == 2).then_some(())
+    })
+    .await;
+    assert_eq!(count(&app, "webhook_attempt WHERE body <> ''").await, 0);
+    assert!(!tables(&app).await.contains("u_77"));
+}
+
+// V10, V12
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_an_erased_organisations_webhooks_nothing_is_left() {
+    let (app, client, receiver, _) = hooked("status/500?token=planted").await;
+    let org = client.organization.clone();
+    detect(&client, &pictures::jpeg(1), json!({})).await;
+    eventually("a try that failed", std::time::Duration::from_secs(20), || async {
+        (count(&app, "webhook_attempt").await > 0).then_some(())
+    })
+    .await;
+    assert!(tables(&app).await.contains("token=planted"));
+    let erased = admin(&app, &["erase", "--org", &org, "--yes"])["erased"].clone();
+    assert_eq!(erased["webhooks"], 1, "{erased}");
+    let rows = tables(&app).await;
+    for planted in ["token=planted", "Ann Planted", &receiver.url("")] {
+        assert!(!rows.contains(planted), "{planted}");
+    }
+    assert_eq!(count(&app, "webhook_endpoint").await + count(&app, "webhook_delivery").await, 0);
+}
+
+// V12: what was cut off is ended by doing it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_original_that_could_not_be_deleted_goes_with_the_next_erasure() {
+    let app = TestApp::spawn();
+    let client = app.client().await;
+    let upload = client.upload("castle.png", pictures::generated_png(1)).await;
+    let id = client.detect_upload(&upload, json!({})).await;
+    client.settle(&id).await;
+    app.idle().await;
+    let original = app.data.path().join("blobs").join(&upload.path);
+    let away = app.data.path().join("away");
+    std::fs::rename(&original, &away).unwrap();
+    // What is no file cannot be deleted as one, by nobody.
+    std::fs::create_dir(&original).unwrap();
+    std::fs::write(original.join("in-the-way"), b"x").unwrap();
+    let settings =
+        [("TOUCHSTONE__DATABASE__URL", app.config.database.url.as_str()), ("TOUCHSTONE__BLOBS__URL", app.config.blobs.url.as_str())];
+    let erase = ["admin", "erase", "--document", &id, "--yes"];
+    let failed = process::touchstone(app.data.path()).envs(settings).args(erase).output().unwrap();
+    assert!(!failed.status.success(), "it says so");
+    // What else there was is gone all the same.
+    assert_eq!(objects(&app).len(), 1, "{:?}", objects(&app));
+    std::fs::remove_dir_all(&original).unwrap();
+    std::fs::rename(&away, &original).unwrap();
+    admin(&app, &erase[1..]);
+    assert_eq!(objects(&app), [""; 0]);
 }

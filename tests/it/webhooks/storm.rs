@@ -155,6 +155,9 @@ async fn a_storm_loses_nothing_and_the_dead_delay_nobody() {
         beside.1,
         beside.1 as f64 / alone.1.max(1) as f64
     );
+    // Not a time, but a ratio within one run, with room for a machine that is busy otherwise: who is well waits behind the dead by orders of
+    // magnitude where claims are not kept apart (a dead one takes ten seconds a try). The floor is for runs in which both are a few ms.
+    assert!(beside.1 <= 5 * alone.1 + 1000, "who is well waits for the dead: p99 {} ms beside them, {} ms alone", beside.1, alone.1);
     for (path, tries) in &dead {
         assert!(*tries < 40, "{path} was tried {tries} times, however much waits for it");
     }

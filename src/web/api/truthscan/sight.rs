@@ -9,7 +9,7 @@ use touchstone_core::{
     organization::{Caller, Organization},
     refusal::Refusal,
 };
-use touchstone_moderation::{Asset, Road};
+use touchstone_moderation::{Asset, Road, report::Links};
 
 use crate::{errors::Failure, site::Site};
 
@@ -56,4 +56,9 @@ impl Sight {
     pub(crate) fn link(self, road: &Road, id: DocumentId, asset: Asset) -> String {
         if self.opens { road.asset_url(id, asset) } else { road.asset_address(id, asset) }
     }
+}
+
+/// What links are worth that an organisation's own key is told.
+pub(crate) fn links(caller: &Caller) -> Links {
+    if Sight::strangers(&caller.organization).with(caller).opens { Links::Open } else { Links::Bare }
 }

@@ -23,6 +23,7 @@ use super::{
     sample,
 };
 use crate::{
+    api::truthscan::sight,
     body::{self, Pace},
     extract::TakesJson,
     openapi::{V1Bodied, V1Everywhere, V1Judging, V1Keyed},
@@ -139,7 +140,7 @@ pub(crate) async fn batch(
             asked.metadata = metadata.remove(&index).flatten();
         }
     }
-    answer(jobs::results(&site, &set, &id, Unended::IsAnError), Some(batch))
+    answer(jobs::results(&site, &set, &id, (Unended::IsAnError, sight::links(&caller))), Some(batch))
 }
 
 /// Judge up to 100 images in the background.

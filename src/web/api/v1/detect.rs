@@ -9,7 +9,10 @@ use actix_web::{
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 use touchstone_core::{ids::DocumentId, organization::Caller, refusal::Refusal, submission::Asked};
-use touchstone_moderation::{Detected, DocumentKind, DocumentRecord, Unstored, report::Report};
+use touchstone_moderation::{
+    Detected, DocumentKind, DocumentRecord, Unstored,
+    report::{Links, Report},
+};
 use utoipa::ToSchema;
 
 use super::{
@@ -18,6 +21,7 @@ use super::{
     sample::{self, Sample},
 };
 use crate::{
+    api::truthscan::sight,
     extract::TakesJson,
     openapi::{File, V1Bodied, V1Everywhere, V1Judging, V1Keyed, V1NotFound},
     request_id::RequestId,
@@ -109,7 +113,7 @@ pub(crate) async fn detect(
     let caller = bearer::caller(&site, &request).await?;
     let Sample { sent, param, asked, memory } = sample::read(&site, &request, payload).await?;
     let asked = Asked { request_id: id.0.clone(), ..asked };
-    let own = Some(asked.clone());
+    let (own, links) = (Some(asked.clone()), sight::links(&caller));
     let (asked_at, within) = (Instant::now(), Duration::from_secs(site.pure_road().v1().wait_seconds));
     let detected = site.road(|road| memory.held(async move { road.detect(caller, sent, asked).await })).await;
     let (document, heatmap) = match detected.map_err(|failure| V1Failure::from(failure).about_image(&param))? {
@@ -125,7 +129,7 @@ pub(crate) async fn detect(
     };
     // What was sent along is handed back, also where it is not stored.
     let document = DocumentRecord { asked: own, ..document };
-    let report = told_with(&site, &document, heatmap.map(data_url)).map_err(|failure| failure.about_image(&param))?;
+    let report = told_with(&site, &document, heatmap.map(data_url), links).map_err(|failure| failure.about_image(&param))?;
     Ok(Json(V1Detection { report, request_id: id.0, latency_ms: millis(begun) }))
 }
 
@@ -155,7 +159,7 @@ pub(crate) async fn detection(
     if !document.is_told() {
         return Err(Refusal::NotYet { id: document.id, retry_after: LATER }.into());
     }
-    Ok(Json(V1Detection { report: told(&site, &document)?, request_id: id.0, latency_ms: millis(begun) }))
+    Ok(Json(V1Detection { report: told(&site, &document, sight::links(&caller))?, request_id: id.0, latency_ms: millis(begun) }))
 }
 
 /// A document of the caller's organisation. Another's, a forgotten one and what is no id are as if they were not there.
@@ -175,14 +179,14 @@ async fn waited(site: &Site, id: DocumentId, within: Duration) -> Result<Documen
 ///
 /// # Errors
 /// Why it could not be judged.
-pub(crate) fn told(site: &Site, document: &DocumentRecord) -> Result<Report, V1Failure> {
-    told_with(site, document, None)
+pub(crate) fn told(site: &Site, document: &DocumentRecord, links: Links) -> Result<Report, V1Failure> {
+    told_with(site, document, None, links)
 }
 
 /// The same with a heatmap that is stored nowhere.
-fn told_with(site: &Site, document: &DocumentRecord, heatmap: Option<String>) -> Result<Report, V1Failure> {
+fn told_with(site: &Site, document: &DocumentRecord, heatmap: Option<String>, links: Links) -> Result<Report, V1Failure> {
     let road = site.pure_road();
-    road.report_with(document, heatmap).ok_or_else(|| road.refusal(document).unwrap_or(Refusal::NoSuchDocument).into())
+    road.report_with(document, heatmap, links).ok_or_else(|| road.refusal(document).unwrap_or(Refusal::NoSuchDocument).into())
 }
 
 /// A picture as a URL that holds it (row V12).

@@ -8,7 +8,7 @@ use serde::Serialize;
 use touchstone_core::refusal::Refusal;
 use touchstone_moderation::{
     DocumentRecord, SetRecord,
-    report::Report,
+    report::{Links, Report},
     sets::{self, Place, SetStatus},
 };
 use utoipa::ToSchema;
@@ -21,6 +21,7 @@ use super::{
     images,
 };
 use crate::{
+    api::truthscan::sight,
     extract::TakesJson,
     openapi::{V1Everywhere, V1Keyed, V1NotFound},
     request_id::RequestId,
@@ -109,7 +110,7 @@ pub(crate) async fn job(
     let caller = bearer::caller(&site, &request).await?;
     let document = detect::own(&site, &caller, &path).await?.ok_or(Refusal::NoSuchDocument)?;
     let set = read(&site, document).await?;
-    let results = results(&site, &set, &id, Unended::LeftOut);
+    let results = results(&site, &set, &id, (Unended::LeftOut, sight::links(&caller)));
     let completed = results.iter().filter(|result| matches!(result, V1Result::Verdict(_))).count();
     let total = set.parts.len() + set.refused.len();
     Ok(Json(V1Job {
@@ -144,13 +145,13 @@ pub(super) enum Unended {
     IsAnError,
 }
 
-/// What stands at each place.
-pub(super) fn results(site: &Site, set: &SetRecord, id: &RequestId, unended: Unended) -> Vec<V1Result> {
+/// What stands at each place, for an asker to whom links are worth that much.
+pub(super) fn results(site: &Site, set: &SetRecord, id: &RequestId, how: (Unended, Links)) -> Vec<V1Result> {
     let places = sets::places(set).into_iter();
-    places.filter_map(|(index, place)| result(site, index, &place, id, unended)).collect()
+    places.filter_map(|(index, place)| result(site, index, &place, id, how)).collect()
 }
 
-fn result(site: &Site, index: usize, place: &Place<'_>, id: &RequestId, unended: Unended) -> Option<V1Result> {
+fn result(site: &Site, index: usize, place: &Place<'_>, id: &RequestId, (unended, links): (Unended, Links)) -> Option<V1Result> {
     let failed = |failure: V1Failure| V1Result::Error(V1Unjudged { index, error: errors::object(&failure, site, id) });
     Some(match place {
         Place::Refused(refused) => {
@@ -161,7 +162,7 @@ fn result(site: &Site, index: usize, place: &Place<'_>, id: &RequestId, unended:
             Unended::LeftOut => return None,
             Unended::IsAnError => failed(Refusal::NotYet { id: document.id, retry_after: LATER }.into()),
         },
-        Place::Image(document) => match detect::told(site, document) {
+        Place::Image(document) => match detect::told(site, document, links) {
             Ok(report) => V1Result::Verdict(Box::new(V1Verdict { index, report })),
             Err(failure) => failed(failure.about_image(&param(index, document))),
         },

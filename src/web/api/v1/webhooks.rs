@@ -17,8 +17,8 @@ use self::answer::{V1Webhook, V1WebhookAnswer, V1WebhookDeleted, V1WebhookMade, 
 use super::{bearer, errors::V1Failure};
 use crate::{
     extract::{TakesJson, json},
-    fields::Fields,
-    openapi::{V1Bodied, V1Everywhere, V1Keyed, V1NotFound},
+    fields::{Fields, Params},
+    openapi::{V1BadRequest, V1Bodied, V1Everywhere, V1Keyed, V1NotFound},
     request_id::RequestId,
     site::Site,
 };
@@ -193,15 +193,18 @@ pub(crate) async fn delete(
 /// Give a webhook a new secret.
 ///
 /// It is shown this once. For 24 hours the old one signs as well: `webhook-signature` holds both signatures, `X-Signature` is still the old
-/// secret's. Then only the new one signs.
+/// secret's. Then only the new one signs. Within those hours another rotation, which would end the first secret at once, needs `force`.
 #[utoipa::path(
     post,
     path = "/v1/webhooks/{id}/rotate-secret",
     tag = "v1",
     operation_id = "v1RotateWebhookSecret",
     security(("bearer" = [])),
-    params(("id" = uuid::Uuid, Path, description = "The webhook.")),
-    responses((status = 200, description = "It has a new secret", body = V1WebhookMade, content_type = "application/json"), V1Keyed, V1NotFound, V1Everywhere)
+    params(
+        ("id" = uuid::Uuid, Path, description = "The webhook."),
+        ("force" = Option<bool>, Query, nullable = false, description = "Also while the secret before the last rotation still signs."),
+    ),
+    responses((status = 200, description = "It has a new secret", body = V1WebhookMade, content_type = "application/json"), V1BadRequest, V1Keyed, V1NotFound, V1Everywhere)
 )]
 pub(crate) async fn rotate(
     site: Data<Site>,
@@ -212,7 +215,12 @@ pub(crate) async fn rotate(
 ) -> Result<Json<V1WebhookMade>, V1Failure> {
     let caller = bearer::caller(&site, &request).await?;
     let which = named(&path)?;
-    let rotated = site.road(|road| async move { road.rotate_webhook_secret(&caller, which).await }).await?;
+    let force = match Params::of(request.query_string()).get("force") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(V1Failure::invalid("force", "force must be true or false.")),
+    };
+    let rotated = site.road(|road| async move { road.rotate_webhook_secret(&caller, which, force).await }).await?;
     Ok(Json(V1WebhookMade::of(rotated, id)))
 }
 

@@ -168,7 +168,7 @@ pub(crate) struct V1Sent {
     /// The headers that sign it.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     headers: Value,
-    /// The body, to the byte.
+    /// The body, to the byte. Empty where nothing is kept but verdicts, and once what it told of was forgotten or erased.
     #[schema(example = "{\"type\":\"detection.completed\",…}")]
     body: String,
 }
@@ -179,7 +179,7 @@ pub(crate) struct V1Heard {
     /// The status.
     #[schema(example = 200)]
     status: u16,
-    /// The first 4 KB of the body.
+    /// The first 4 KB of the body; empty where the body that was sent is.
     #[schema(example = "ok")]
     body: String,
 }
