@@ -116,6 +116,8 @@ impl Keeper {
                 }
                 self.delete_marked(&uploads).await?;
             }
+            // Whoever pays goes last: what was judged until now is still theirs.
+            self.store.erase_payer(id).await?;
         }
         self.delete_doomed().await?;
         Ok(())
