@@ -18,6 +18,7 @@ mod m20261121_000010_usage;
 mod m20261121_000011_v1;
 mod m20261121_000012_webhooks;
 mod m20261121_000014_retention;
+mod m20261122_000018_money;
 
 /// The list of all migrations.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_v1::Migration),
             Box::new(m20261121_000012_webhooks::Migration),
             Box::new(m20261121_000014_retention::Migration),
+            Box::new(m20261122_000018_money::Migration),
         ]
     }
 }
