@@ -184,7 +184,7 @@ async fn what_is_sent_again_is_billed_to_whoever_was_to_pay_and_a_double_count_s
         let next = |before| Organization { stripe_customer_id: Some("cus_next".into()), ..before };
         reef.billing().await.0.change_organization(OrganizationId(reef.id()), next).await.unwrap();
         let event = reef.reconciled().1["in_question"][0]["event"].to_string();
-        let decide = |what, named| reef.admin(&[&["decide", "--event", &event, "--as", what], named].concat()).0;
+        let decide = |what: &str, named: &[&str]| reef.admin(&[&["decide", "--event", &event, "--as", what][..], named].concat()).0;
         assert_eq!((decide("sent", other), decide("again", named)), (1, 0));
         reef.sync(ago(3), ago(1)).await;
         assert_eq!(reef.stripe.counted().into_iter().map(|one| one.customer).collect::<Vec<_>>(), payers);
