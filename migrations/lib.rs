@@ -19,6 +19,7 @@ mod m20261121_000011_v1;
 mod m20261121_000012_webhooks;
 mod m20261121_000014_retention;
 mod m20261122_000017_hookfix;
+mod m20261122_000018_money;
 
 /// The list of all migrations.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000012_webhooks::Migration),
             Box::new(m20261121_000014_retention::Migration),
             Box::new(m20261122_000017_hookfix::Migration),
+            Box::new(m20261122_000018_money::Migration),
         ]
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Stripe {
     key: SecretString,
     meter_id: String,
     meter_event_name: String,
-    /// Event names of which a meter was active.
+    /// Event names of which a meter was active when it was asked for last.
     active: Mutex<HashSet<String>>,
 }
 
@@ -107,7 +107,7 @@ impl Stripe {
     }
 
     /// Sends one event. `attempt` makes the request's own idempotency key: a later attempt is a request of its own, and only the
-    /// identifier keeps it from being counted twice.
+    /// identifier keeps it from being counted twice. Stripe's reports may name the event by that key.
     pub(crate) async fn send(&self, event: &MeterEvent) -> Said {
         let payload =
             HashMap::from([("stripe_customer_id".to_owned(), event.customer.clone()), ("value".to_owned(), event.value.to_string())]);
@@ -155,7 +155,12 @@ impl Stripe {
         Ok(())
     }
 
-    /// Whether a meter takes events of this name now; otherwise why not.
+    /// Which meters are active is asked anew: one may have been closed meanwhile.
+    pub(crate) async fn look_again(&self) {
+        self.active.lock().await.clear();
+    }
+
+    /// Whether a meter takes events of this name, as of the last [`Stripe::look_again`]; otherwise why not.
     pub(crate) async fn takes(&self, event_name: &str) -> Result<(), String> {
         let mut active = self.active.lock().await;
         if active.contains(event_name) {

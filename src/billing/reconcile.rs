@@ -54,6 +54,8 @@ pub struct ReconciledDay {
     pub refused: i64,
     /// Frozen, and perhaps counted by Stripe.
     pub doubtful: i64,
+    /// Frozen, and given up by people: not due any more.
+    pub written_off: i64,
     /// What Stripe counted.
     pub stripe: i64,
     /// What Stripe counted more than is due; negative where some is missing.
@@ -123,6 +125,7 @@ fn day(date: Day, used: &DayUsage, stripe: i64) -> ReconciledDay {
         expired: used.expired,
         refused: used.refused,
         doubtful: used.doubtful,
+        written_off: used.written_off,
         stripe,
         difference: stripe - used.value() - used.unfrozen(),
     }

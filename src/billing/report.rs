@@ -62,6 +62,7 @@ struct Sample {
 
 #[derive(Deserialize)]
 struct Request {
+    /// That of the event, or of the request that brought it: Stripe's documents say both.
     identifier: String,
 }
 
@@ -104,6 +105,10 @@ impl Billing {
         match self.store.take_report(&report, Timestamp::now()).await? {
             Some((refused, doubtful)) => {
                 tracing::error!(id, refused, doubtful, "Stripe refused meter events after it had accepted them");
+                let named = report.refused.len() as u64;
+                if named > refused {
+                    tracing::warn!(id, unknown = named - refused, "some of those that it named are not ours, or were settled before");
+                }
             }
             None => tracing::debug!(id, "Stripe posted a report again"),
         }
@@ -125,7 +130,8 @@ impl Billing {
 fn report(id: &str, data: Data, meters: Option<Vec<String>>) -> Result<Report, Trouble> {
     let Data { reason, validation_start, validation_end } = data;
     let samples = reason.error_types.into_iter().flat_map(|kind| kind.sample_errors);
-    let refused: Vec<(String, String)> = samples.map(|sample| (sample.request.identifier, sample.error_message)).collect();
+    let refused: Vec<(String, String)> =
+        samples.map(|sample| (event_named(&sample.request.identifier).to_owned(), sample.error_message)).collect();
     let unnamed = reason.error_count > i64::try_from(refused.len()).unwrap_or(i64::MAX);
     let doubt = if unnamed {
         let (from, to) = (moment(&validation_start)? - SLACK, moment(&validation_end)? + SLACK);
@@ -135,6 +141,14 @@ fn report(id: &str, data: Data, meters: Option<Vec<String>>) -> Result<Report, T
         None
     };
     Ok(Report { id: id.to_owned(), refused, doubt })
+}
+
+/// The event that a sample means: named by its identifier, or by the idempotency key of an attempt, which is that and `:` and a number.
+fn event_named(sample: &str) -> &str {
+    match sample.rsplit_once(':') {
+        Some((identifier, attempt)) if attempt.parse::<u32>().is_ok() => identifier,
+        _ => sample,
+    }
 }
 
 fn moment(text: &str) -> Result<Timestamp, Trouble> {

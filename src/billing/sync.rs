@@ -119,8 +119,10 @@ impl Billing {
 
     async fn freeze_and_send(&self, request: &SyncRequest, holder: &str) -> Result<SyncReport, Trouble> {
         let meter = self.settings.meter_event_name.clone();
+        let stripe = self.stripe()?;
+        stripe.look_again().await;
         // Before anything is frozen for it.
-        self.stripe()?.takes(&meter).await.map_err(Trouble::stripe)?;
+        stripe.takes(&meter).await.map_err(Trouble::stripe)?;
         let &SyncRequest { organization, first, last, .. } = request;
         let now = Timestamp::now();
         let freeze = Freeze { organization, meter, first, last, idempotency_id: request.idempotency_id.clone(), now };
@@ -135,11 +137,14 @@ impl Billing {
         if end.success { Ok(report(request, &sync, end)) } else { Err(Refusal::UsageInQuestion { reason: end.message }.into()) }
     }
 
-    /// Oldest first. Where a meter takes one of its events not now, it takes none; those of other meters go on.
+    /// What was tried least comes first, so that one that Stripe never takes keeps nothing back for long. Where a meter takes one of its
+    /// events not now, it takes none; those of other meters go on.
     async fn send_all(&self, request: &SyncRequest, sync: &UsageSync, holder: &str) -> Result<SyncEnd, Trouble> {
         let mut closed: HashSet<String> = HashSet::new();
         let (mut why, mut waiting) = (None, Vec::new());
-        for event in self.store.meter_events(sync.id).await? {
+        let mut events = self.store.meter_events(sync.id).await?;
+        events.sort_by_key(|event| event.attempts);
+        for event in events {
             if event.state != MeterEventState::Pending {
                 continue;
             }

@@ -25,6 +25,8 @@ pub struct UsageReport {
     pub pending: i64,
     /// What was not sent, or perhaps not, and waits for people.
     pub not_sent: i64,
+    /// What people gave up: it is not billed.
+    pub written_off: i64,
     /// What was owed to the organisation at its last freeze, since refunds outweighed its use.
     pub credit_due: i64,
     /// Every day on which there was any.
@@ -46,6 +48,8 @@ pub struct UsageDay {
     pub pending: i64,
     /// What was not sent, or perhaps not, and waits for people.
     pub not_sent: i64,
+    /// What people gave up: it is not billed.
+    pub written_off: i64,
 }
 
 /// A frozen event that people must look at.
@@ -88,6 +92,7 @@ impl Billing {
             sent: sum(|day| day.sent),
             pending: sum(|day| day.pending),
             not_sent: sum(|day| day.not_sent),
+            written_off: sum(|day| day.written_off),
             credit_due: self.store.credit_due(organization).await?,
             days,
         })
@@ -102,6 +107,7 @@ fn day(date: Day, used: &DayUsage) -> UsageDay {
         sent: used.sent,
         pending: used.pending + used.unfrozen(),
         not_sent: used.expired + used.refused + used.doubtful,
+        written_off: used.written_off,
     }
 }
 

@@ -55,6 +55,12 @@ impl Balance {
         Self { left: Credits { base: allowance, boost: self.left.boost }, month }
     }
 
+    /// What was base is boost: where an allowance begins, credits that were granted to be kept do not lapse with it.
+    #[must_use]
+    pub const fn kept(self) -> Self {
+        Self { left: Credits { base: 0, boost: self.left.total() }, ..self }
+    }
+
     /// Takes `amount`, base first. `None` when there is not enough (or `amount` is negative), and then nothing is taken.
     #[must_use]
     pub fn reserve(self, amount: i64) -> Option<(Self, Taken)> {

@@ -35,6 +35,12 @@ fn the_first_of_a_month_sets_base_to_the_allowance_once_and_keeps_boost() {
 
 // B2
 #[test]
+fn what_was_granted_to_be_kept_outlives_an_allowance() {
+    assert_eq!(balance(9, 7, 10).kept().renewed(500, 11), balance(500, 16, 11));
+}
+
+// B2
+#[test]
 fn base_of_a_month_that_is_over_lapses_when_released_and_is_made_good_when_refunded() {
     let (left, taken) = balance(2, 5, 10).reserve(3).expect("covered");
     let next = left.renewed(500, 11);

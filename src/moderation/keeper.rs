@@ -135,6 +135,8 @@ impl Keeper {
             first = first.and(self.erase_uploads(id).await);
             self.store.delete_webhooks_of(id).await?;
             while self.store.forget_webhooks(Some(id)).await? {}
+            // Whoever pays goes last: what was judged until now is still theirs.
+            self.store.erase_payer(id).await?;
         }
         let left = self.store.originals_left(what, u64::MAX >> 1).await?;
         first.and(self.delete_originals(&left, Timestamp::now()).await).and(self.delete_doomed(&mut 0).await)

@@ -9,6 +9,7 @@ pub mod lease;
 pub mod ledger_entry;
 pub mod member;
 pub mod meter_event;
+pub mod meter_event_past;
 pub mod organization;
 pub mod project;
 pub mod secret;

@@ -156,14 +156,20 @@ impl Store {
         Ok(Stopped::Yes(originals.into_iter().collect()))
     }
 
+    /// Erases who pays for an organisation, once nothing of it is under way: what it used until now is billed to them.
+    ///
+    /// # Errors
+    /// [`StoreError::NoOrganization`], or when the database fails.
+    pub async fn erase_payer(&self, id: OrganizationId) -> Result<(), StoreError> {
+        self.change_organization(id, |before| Organization { stripe_customer_id: None, ..before }).await.map(drop)
+    }
+
     /// Erases what an organisation is beside its documents and uploads: its keys open nothing any more, its people are gone, and nothing
-    /// has a name. What it used until now is billed to whoever paid.
+    /// has a name. Who pays for it stays, until [`Store::erase_payer`].
     ///
     /// # Errors
     /// [`StoreError::NoOrganization`], or when the database fails.
     pub async fn erase_account(&self, id: OrganizationId) -> Result<(), StoreError> {
-        let nameless = |before| Organization { name: NAMELESS.into(), stripe_customer_id: None, ..before };
-        self.change_organization(id, nameless).await?;
         let write = self.write().await?;
         keys::revoke(&write, api_key::Column::OrganizationId.eq(id.0).into()).await?;
         let nameless = api_key::Entity::update_many().col_expr(api_key::Column::Name, Expr::value(NAMELESS));
@@ -179,7 +185,8 @@ impl Store {
         silent.filter(ledger_entry::Column::OrganizationId.eq(id.0)).exec(&*write).await?;
         let dead = job::Column::OrganizationId.eq(id.0).and(job::Column::DeadAt.is_not_null());
         job::Entity::delete_many().filter(dead).exec(&*write).await?;
-        write.commit().await
+        write.commit().await?;
+        self.change_organization(id, |before| Organization { name: NAMELESS.into(), ..before }).await.map(drop)
     }
 }
 

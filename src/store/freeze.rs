@@ -58,6 +58,8 @@ pub struct UsageSync {
     pub total_documents: i64,
     /// How it ended; `None` while something of it waits.
     pub ended: Option<SyncEnd>,
+    /// The newest event when it had frozen.
+    up_to_event: i64,
 }
 
 /// How a call ended.
@@ -180,9 +182,15 @@ pub(crate) async fn freeze_in(
         }
     }
     sync.total_documents = frozen_units(write, freeze).await?;
+    sync.up_to_event = usage::newest(write, freeze.organization).await?.map_or(0, |newest| newest.id);
     let clean_to = open_use::now_clean_to(write, freeze.organization, clean_to).await?;
-    let (total, clean) = (Set(sync.total_documents), Set(clean_to));
-    let row = usage_sync::ActiveModel { id: Set(sync.id), total_documents: total, clean_to: clean, ..Default::default() };
+    let row = usage_sync::ActiveModel {
+        id: Set(sync.id),
+        total_documents: Set(sync.total_documents),
+        clean_to: Set(clean_to),
+        up_to_event: Set(sync.up_to_event),
+        ..Default::default()
+    };
     row.update(write).await?;
     Ok(sync)
 }
@@ -205,6 +213,7 @@ async fn begin(write: &DatabaseTransaction, freeze: &Freeze) -> Result<UsageSync
         message: Set(None),
         success: Set(None),
         finished_at: Set(None),
+        up_to_event: Set(0),
         ..Default::default()
     };
     Ok(read(row.insert(write).await?))
@@ -253,7 +262,7 @@ async fn freeze_day(
     Ok(worth.owed)
 }
 
-/// What the call is to send: everything pending of its range that was frozen by then, whichever call froze it.
+/// What the call is to send: everything pending of its range that was frozen by then, whichever call froze it, by whatever clock.
 async fn take_over(write: &DatabaseTransaction, freeze: &Freeze, sync: &UsageSync) -> Result<(), StoreError> {
     meter_events::hold(write, left_of(freeze.organization, sync)).await?;
     meter_event::Entity::update_many()
@@ -264,11 +273,12 @@ async fn take_over(write: &DatabaseTransaction, freeze: &Freeze, sync: &UsageSyn
     name_meter(write, freeze, sync.id).await
 }
 
-/// What was never tried goes to the meter of today: a name that was mistyped in the settings is not kept.
+/// What Stripe surely has not goes to the meter of today: a name that was mistyped in the settings is not kept.
 async fn name_meter(write: &DatabaseTransaction, freeze: &Freeze, sync: i64) -> Result<(), StoreError> {
     use meter_event::Column;
-    let untried = Column::SyncId.eq(sync).and(Column::State.eq(MeterEventState::Pending)).and(Column::Attempts.eq(0));
-    let elsewhere = untried.and(Column::Meter.ne(freeze.meter.as_str()));
+    // An attempt that is under way may be accepted, and is counted here.
+    let nowhere = Column::SyncId.eq(sync).and(Column::State.eq(MeterEventState::Pending)).and(Column::Unanswered.eq(0));
+    let elsewhere = nowhere.and(Column::Meter.ne(freeze.meter.as_str()));
     for row in meter_event::Entity::find().filter(elsewhere).all(write).await? {
         let identifier = identifier(&row, &freeze.meter);
         let row = meter_event::ActiveModel {
@@ -282,10 +292,11 @@ async fn name_meter(write: &DatabaseTransaction, freeze: &Freeze, sync: i64) -> 
     Ok(())
 }
 
-/// What of a call's days still waits, as far as it was frozen when the call froze.
+/// What of a call's days still waits, as far as it was frozen when the call froze: numbers are given under the balance's lock, and moments
+/// by the clocks of many nodes.
 fn left_of(organization: OrganizationId, sync: &UsageSync) -> Expr {
     use meter_event::Column;
-    let frozen = Column::OrganizationId.eq(organization.0).and(Column::FrozenAt.lte(sync.frozen_at.0));
+    let frozen = Column::OrganizationId.eq(organization.0).and(Column::Id.lte(sync.up_to_event));
     frozen.and(Column::Day.between(sync.first.0, sync.last.0)).and(Column::State.eq(MeterEventState::Pending))
 }
 
@@ -318,5 +329,6 @@ fn read(row: usage_sync::Model) -> UsageSync {
         frozen_at: Timestamp(row.frozen_at),
         total_documents: row.total_documents,
         ended,
+        up_to_event: row.up_to_event,
     }
 }

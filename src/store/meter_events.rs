@@ -6,15 +6,20 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, OnConflict},
 };
 use serde::Serialize;
 use touchstone_core::{day::Day, ids::OrganizationId, time::Timestamp};
 
 use crate::{
     Store, StoreError, credits,
-    entities::meter_event::{ActiveModel, Column, Entity, Model},
+    entities::{
+        meter_event::{ActiveModel, Column, Entity, Model},
+        meter_event_past,
+    },
     freeze::identifier,
 };
 
@@ -38,6 +43,8 @@ pub enum MeterEventState {
     Refused,
     /// Nobody here can tell whether Stripe counted it: people must look.
     Doubtful,
+    /// Stripe has it not, and people gave it up.
+    WrittenOff,
 }
 
 /// Ends that people must look at.
@@ -100,12 +107,17 @@ pub enum AttemptEnd {
 }
 
 /// What people decided about an event that waits for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Stripe has it.
     Sent,
     /// Stripe has it not, and it is to be sent under a new identifier.
-    Again,
+    Again {
+        /// Who pays for it; `None`: who was to pay for it before, whoever pays for the organisation by now.
+        customer: Option<String>,
+    },
+    /// Stripe has it not, and is never to have it.
+    Lost,
 }
 
 impl Store {
@@ -209,8 +221,7 @@ impl Store {
     }
 
     /// Writes what people found out about an event that was refused, doubtful or expired, or that was tried and waits since
-    /// [`SETTLED_AFTER`]. One that is to be sent again goes to the organisation's customer of today and to `meter`. `None`: there is
-    /// none that waits for them.
+    /// [`SETTLED_AFTER`]. One that is to be sent again goes to `meter`. `None`: there is none that waits for them.
     ///
     /// # Errors
     /// When the database fails.
@@ -231,11 +242,12 @@ impl Store {
             Decision::Sent => {
                 (update.state, update.sent_at, update.decided_at) = (Set(MeterEventState::Sent), Set(Some(now.0)), Set(Some(now.0)));
             }
+            Decision::Lost => (update.state, update.decided_at) = (Set(MeterEventState::WrittenOff), Set(Some(now.0))),
             // What becomes of it from now on, nobody has decided.
-            Decision::Again => {
-                update.decided_at = Set(None);
-                let owner = credits::owner(&write, OrganizationId(row.organization_id)).await?;
-                update.customer = Set(owner.stripe_customer_id.unwrap_or_else(|| row.customer.clone()));
+            Decision::Again { customer } => {
+                let customer = customer.unwrap_or_else(|| row.customer.clone());
+                remember(&write, &row, &customer, meter).await?;
+                (update.decided_at, update.customer) = (Set(None), Set(customer));
                 (update.meter, update.identifier) = (Set(meter.to_owned()), Set(format!("{}r", identifier(&row, meter))));
                 (update.state, update.attempts, update.unanswered) = (Set(MeterEventState::Pending), Set(0), Set(0));
                 (update.first_attempt_at, update.last_attempt_at, update.sent_at) = (Set(None), Set(None), Set(None));
@@ -251,6 +263,20 @@ impl Store {
 pub(crate) async fn hold(write: &DatabaseTransaction, of: Expr) -> Result<(), StoreError> {
     let ids = Entity::find().select_only().column(Column::Id).filter(of).order_by_asc(Column::Id);
     ids.lock_exclusive().into_tuple::<i64>().all(write).await?;
+    Ok(())
+}
+
+/// Where an event goes elsewhere that may have been counted all the same, it stays known where that was.
+async fn remember(write: &DatabaseTransaction, row: &Model, customer: &str, meter: &str) -> Result<(), StoreError> {
+    let elsewhere = (row.customer.as_str(), row.meter.as_str()) != (customer, meter);
+    // What was refused, expired or only ever declined was counted by nobody.
+    let perhaps = row.state == MeterEventState::Doubtful || (row.state == MeterEventState::Pending && row.unanswered > 0);
+    if elsewhere && perhaps {
+        let past =
+            meter_event_past::ActiveModel { event_id: Set(row.id), customer: Set(row.customer.clone()), meter: Set(row.meter.clone()) };
+        let once = OnConflict::new().do_nothing().to_owned();
+        meter_event_past::Entity::insert(past).on_conflict(once).exec_without_returning(write).await?;
+    }
     Ok(())
 }
 

@@ -73,9 +73,10 @@ impl Store {
         change: impl FnOnce(Organization) -> Organization + Send,
     ) -> Result<Organization, StoreError> {
         let write = self.write().await?;
-        credits::locked(&write, id).await?;
+        let balance = credits::locked(&write, id).await?;
         let before = credits::owner(&write, id).await?;
         let organization = Organization { id, ..change(before.clone()) };
+        self.keep_base(&write, &before, &organization, balance).await?;
         open_use::freeze_for_payer(&write, &before, &organization).await?;
         let row = organization::ActiveModel {
             name: Set(organization.name.clone()),
@@ -92,6 +93,27 @@ impl Store {
         organization::Entity::update_many().set(row).filter(organization::Column::Id.eq(id.0)).exec(&*write).await?;
         write.commit().await?;
         Ok(organization)
+    }
+
+    /// Before an allowance begins or ends: what there was to spend until now stays, as it would have without one.
+    async fn keep_base(
+        &self,
+        write: &DatabaseTransaction,
+        before: &Organization,
+        changed: &Organization,
+        balance: Balance,
+    ) -> Result<(), StoreError> {
+        let (old, new) = (self.allowance(before), self.allowance(changed));
+        if (old > 0) == (new > 0) {
+            return Ok(());
+        }
+        let from = credits::renewed(write, before, old, balance).await?;
+        let to = if new > 0 { from.kept() } else { from };
+        if to != from {
+            let note = Some("kept on a change of plan");
+            record(write, changed.id, Movement { entry: Entry::Adjustment, from, to, units: 0, document: None, note }).await?;
+        }
+        Ok(())
     }
 
     /// Every organisation, oldest first.

@@ -81,7 +81,9 @@ impl Store {
 
 fn doubted(doubt: &Doubt) -> Expr {
     let of_time = Column::FirstAttemptAt.lte(doubt.to.0).and(Column::SentAt.is_null().or(Column::SentAt.gte(doubt.from.0)));
-    let of = Column::State.is_in([MeterEventState::Pending, MeterEventState::Sent]).and(of_time);
+    // What was only ever declined was never accepted.
+    let perhaps = Column::State.eq(MeterEventState::Pending).and(Column::Unanswered.gt(0));
+    let of = perhaps.or(Column::State.eq(MeterEventState::Sent)).and(of_time);
     match &doubt.meters {
         Some(meters) => of.and(Column::Meter.is_in(meters)),
         None => of,

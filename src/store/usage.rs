@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::Expr,
 };
 use touchstone_core::{day::Day, ids::OrganizationId};
 
 use crate::{
     MeterEventState, Settlement, Store, StoreError,
-    entities::{document, ledger_entry, meter_event},
+    entities::{document, ledger_entry, meter_event, meter_event_past},
 };
 
 /// The UTC day of a row of the ledger, as [`Day`] counts days.
@@ -38,6 +39,8 @@ pub struct DayUsage {
     pub refused: i64,
     /// Frozen, and perhaps counted by Stripe.
     pub doubtful: i64,
+    /// Frozen, and given up by people: not to be billed any more.
+    pub written_off: i64,
 }
 
 impl DayUsage {
@@ -47,7 +50,7 @@ impl DayUsage {
         self.units - self.prepaid - self.frozen
     }
 
-    /// What was frozen to be sent, whatever became of it.
+    /// What was frozen and is due, whatever became of it.
     #[must_use]
     pub const fn value(&self) -> i64 {
         self.sent + self.pending + self.expired + self.refused + self.doubtful
@@ -89,6 +92,7 @@ impl Store {
                 MeterEventState::Expired => day.expired += counted.value,
                 MeterEventState::Refused => day.refused += counted.value,
                 MeterEventState::Doubtful => day.doubtful += counted.value,
+                MeterEventState::WrittenOff => day.written_off += counted.value,
                 MeterEventState::Nothing => {}
             }
         }
@@ -103,18 +107,24 @@ impl Store {
         Ok(-owed(self.reader(), organization).await?)
     }
 
-    /// The customers and meters for which an organisation's use of a range was frozen.
+    /// The customers and meters for which an organisation's use of a range was frozen, or was perhaps counted before people sent it
+    /// elsewhere.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn meters_used(&self, organization: OrganizationId, first: Day, last: Day) -> Result<Vec<(String, String)>, StoreError> {
-        let of_range = meter_event::Column::OrganizationId.eq(organization.0).and(meter_event::Column::Day.between(first.0, last.0));
-        let pairs = meter_event::Entity::find()
+        use meter_event::Column;
+        let of_range = Column::OrganizationId.eq(organization.0).and(Column::Day.between(first.0, last.0));
+        let events = meter_event::Entity::find().select_only().filter(of_range);
+        let before = events.clone().column(Column::Id).into_query();
+        let before = meter_event_past::Entity::find()
             .select_only()
-            .distinct()
-            .columns([meter_event::Column::Customer, meter_event::Column::Meter])
-            .filter(of_range.and(meter_event::Column::Meter.ne("")));
-        Ok(pairs.into_tuple().all(self.reader()).await?)
+            .columns([meter_event_past::Column::Customer, meter_event_past::Column::Meter])
+            .filter(meter_event_past::Column::EventId.in_subquery(before));
+        let mut pairs: Vec<(String, String)> = before.into_tuple().all(self.reader()).await?;
+        let now = events.distinct().columns([Column::Customer, Column::Meter]).filter(Column::Meter.ne(""));
+        pairs.extend(now.into_tuple::<(String, String)>().all(self.reader()).await?);
+        Ok(pairs)
     }
 
     /// What other organisations have sent to a meter for the same customer, by day.
@@ -191,9 +201,13 @@ impl Store {
 
 /// What is owed to the organisation since its last freeze: 0 or less.
 pub(crate) async fn owed(of: &impl ConnectionTrait, organization: OrganizationId) -> Result<i64, StoreError> {
+    Ok(newest(of, organization).await?.map_or(0, |newest| newest.owed))
+}
+
+/// The organisation's newest event.
+pub(crate) async fn newest(of: &impl ConnectionTrait, organization: OrganizationId) -> Result<Option<meter_event::Model>, StoreError> {
     let of_it = meter_event::Entity::find().filter(meter_event::Column::OrganizationId.eq(organization.0));
-    let last = of_it.order_by_desc(meter_event::Column::Id).one(of).await?;
-    Ok(last.map_or(0, |last| last.owed))
+    Ok(of_it.order_by_desc(meter_event::Column::Id).one(of).await?)
 }
 
 /// What is still to be billed.

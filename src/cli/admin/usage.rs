@@ -42,6 +42,9 @@ pub(super) enum Usage {
         /// What is to become of it.
         #[arg(long = "as", value_name = "WHAT")]
         decision: Decided,
+        /// With `--as again`: who pays for it, where that is not who was to pay for it before.
+        #[arg(long, value_name = "CUS")]
+        customer: Option<String>,
     },
 }
 
@@ -64,6 +67,8 @@ pub(super) enum Decided {
     Sent,
     /// Stripe has it not: send it again, under a new identifier.
     Again,
+    /// Stripe has it not, and is never to have it: it is not billed.
+    Lost,
 }
 
 impl Days {
@@ -87,10 +92,12 @@ pub(super) async fn run(billing: &Billing, command: Usage) -> anyhow::Result<Val
             Ok(serde_json::to_value(billing.sync(request).await?)?)
         }
         Usage::Reconcile { org, days } => reconcile(billing, org, &days).await,
-        Usage::Decide { event, decision } => {
+        Usage::Decide { event, decision, customer } => {
             let decision = match decision {
+                Decided::Again => Decision::Again { customer },
+                _ if customer.is_some() => anyhow::bail!("--customer is only for --as again"),
                 Decided::Sent => Decision::Sent,
-                Decided::Again => Decision::Again,
+                Decided::Lost => Decision::Lost,
             };
             let decided = billing.decide(event, decision).await?;
             let decided =

@@ -20,6 +20,8 @@ pub struct Model {
     pub message: Option<String>,
     pub success: Option<bool>,
     pub finished_at: Option<i64>,
+    /// The organisation's newest event when the call had frozen: what comes later is another call's.
+    pub up_to_event: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -4,6 +4,7 @@ use sea_orm::ConnectionTrait;
 use touchstone_core::{
     credit::Credits,
     ids::{DocumentId, OrganizationId},
+    organization::Organization,
     plan::Plan,
 };
 
@@ -18,6 +19,7 @@ on_every_database!(
     a_month_begins_with_the_allowance_and_keeps_what_was_bought,
     everybody_is_reset_once_however_many_ask,
     base_of_a_month_that_is_over_lapses,
+    what_was_granted_to_be_kept_outlives_a_change_of_plan,
     a_verdict_is_refunded_once,
     a_refund_of_last_month_comes_back_as_boost,
     a_refund_that_is_the_first_of_a_month_outlives_the_reset,
@@ -33,6 +35,10 @@ impl Fixture {
     async fn on(&self, plan: Plan, credits: Credits) -> OrganizationId {
         let new = NewOrganization { name: "Reef".into(), plan, credits, ..NewOrganization::default() };
         self.store.create_organization(new).await.expect("organization").id
+    }
+
+    pub(super) async fn changed_to(&self, id: OrganizationId, plan: Plan) {
+        self.store.change_organization(id, |before| Organization { plan, ..before }).await.expect("change");
     }
 
     /// A document of this price, judged.
@@ -99,6 +105,20 @@ async fn everybody_is_reset_once_however_many_ask(f: Fixture) {
     assert_eq!((f.ledger(free).await, f.ledger(other).await), (vec!["grant".to_owned(), "reset".to_owned()], vec!["reset".to_owned()]));
     assert!(f.ledger(metered).await.is_empty());
     assert_eq!((f.rows(free).await[1].base, f.credits(free).await), (ALLOWANCE - 1, credits(ALLOWANCE, 1)));
+}
+
+// B2, V15
+async fn what_was_granted_to_be_kept_outlives_a_change_of_plan(f: Fixture) {
+    let id = f.on(Plan::Pro, credits(9, 0)).await;
+    f.month_passes().await;
+    f.changed_to(id, Plan::Free).await;
+    assert_eq!(f.credits(id).await, credits(ALLOWANCE, 9));
+    f.judged(id, 1).await;
+    assert_eq!(f.ledger(id).await, ["grant", "adjustment", "reset", "reserve", "settle"]);
+    f.month_passes().await;
+    f.changed_to(id, Plan::Enterprise).await;
+    assert_eq!(f.credits(id).await, credits(ALLOWANCE, 9), "what was shown until now stays as well");
+    f.sound().await;
 }
 
 // B2

@@ -30,6 +30,7 @@ enum Step {
     Fail(usize),
     Refund(usize),
     Adjust(i64, i64),
+    ChangePlan,
     MonthPasses,
     ResetAll,
 }
@@ -41,6 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Fail),
         2 => any::<usize>().prop_map(Step::Refund),
         1 => (-3..5_i64, -3..5_i64).prop_map(|(base, boost)| Step::Adjust(base, boost)),
+        1 => Just(Step::ChangePlan),
         1 => Just(Step::MonthPasses),
         1 => Just(Step::ResetAll),
     ]
@@ -63,7 +65,7 @@ struct Model<'a> {
     f: &'a Fixture,
     organization: OrganizationId,
     metered: bool,
-    allowance: i64,
+    plan: Plan,
     balance: Balance,
     used: i64,
     waiting: Vec<Known>,
@@ -89,8 +91,7 @@ async fn live(f: &Fixture, plan: Plan, metered: bool, steps: Vec<Step>) {
     let left = new.credits;
     let organization = f.store.create_organization(new).await.expect("organization").id;
     let balance = Balance { left, month: Timestamp::now().month() };
-    let allowance = if plan == Plan::Free && !metered { ALLOWANCE } else { 0 };
-    let mut model = Model { f, organization, metered, allowance, balance, used: 0, waiting: Vec::new(), judged: Vec::new() };
+    let mut model = Model { f, organization, metered, plan, balance, used: 0, waiting: Vec::new(), judged: Vec::new() };
     for step in steps {
         model.take(step).await;
         model.agrees().await;
@@ -109,7 +110,8 @@ impl Model<'_> {
     }
 
     fn now(&self) -> Balance {
-        self.balance.renewed(self.allowance, Timestamp::now().month())
+        let allowance = if self.plan == Plan::Free && !self.metered { ALLOWANCE } else { 0 };
+        self.balance.renewed(allowance, Timestamp::now().month())
     }
 
     async fn take(&mut self, step: Step) {
@@ -145,6 +147,14 @@ impl Model<'_> {
                 let changed = self.now().changed(by);
                 assert_eq!(self.f.store.adjust(self.organization, by, None).await.ok(), changed.map(|balance| balance.left));
                 self.balance = changed.unwrap_or(self.balance);
+            }
+            Step::ChangePlan => {
+                self.balance = self.now();
+                self.plan = if self.plan == Plan::Free { Plan::Pro } else { Plan::Free };
+                if self.plan == Plan::Free && !self.metered {
+                    self.balance = self.balance.kept();
+                }
+                self.f.changed_to(self.organization, self.plan).await;
             }
             Step::MonthPasses => {
                 self.f.month_passes().await;

@@ -3,8 +3,8 @@
 use sea_orm::{ConnectionTrait, EntityTrait};
 use touchstone_core::{day::Day, ids::OrganizationId, organization::Organization, time::Timestamp};
 
-use super::{Fixture, on_every_database};
-use crate::{AttemptEnd, Decision, Freeze, Frozen, MeterEvent, MeterEventState, Report, UsageSync, entities::usage_sync};
+use super::{Fixture, fixture::MINUTE, on_every_database};
+use crate::{AttemptEnd, Decision, Doubt, Freeze, Frozen, MeterEvent, MeterEventState, Report, UsageSync, entities::usage_sync};
 
 on_every_database!(
     a_row_of_the_ledger_is_frozen_once_however_many_freeze_at_once,
@@ -20,7 +20,13 @@ on_every_database!(
     a_report_of_what_was_sent_again_is_believed_whatever_the_clocks_say,
     reports_that_meet_wait_for_each_other,
     what_people_decide_is_sent_under_another_identifier,
+    what_may_have_been_counted_before_it_was_sent_elsewhere_is_not_forgotten,
+    a_call_takes_over_what_waits_by_whatever_clock_it_was_frozen,
+    what_was_only_ever_declined_is_in_no_doubt,
 );
+
+/// For whoever was to pay before.
+const AGAIN: Decision = Decision::Again { customer: None };
 
 fn freezing(organization: OrganizationId) -> Freeze {
     let now = Timestamp::now();
@@ -210,7 +216,7 @@ async fn a_report_of_what_was_sent_again_is_believed_whatever_the_clocks_say(f: 
     let event = begun(&f, &event).await;
     f.store.end_attempt(&event, AttemptEnd::Refused("no".into()), now).await.expect("end");
     let ahead = Timestamp(now.0 + 600_000);
-    let again = f.store.decide_meter_event(event.id, Decision::Again, "documents", ahead).await.expect("decide").expect("in question");
+    let again = f.store.decide_meter_event(event.id, AGAIN, "documents", ahead).await.expect("decide").expect("in question");
     let again = begun(&f, &again).await;
     f.store.end_attempt(&again, AttemptEnd::Accepted, now).await.expect("end");
     let report = Report { id: "evt_1".to_owned(), refused: vec![(again.identifier, "no customer".to_owned())], doubt: None };
@@ -235,11 +241,55 @@ async fn reports_that_meet_wait_for_each_other(f: Fixture) {
 // B5
 async fn what_people_decide_is_sent_under_another_identifier(f: Fixture) {
     let (event, now) = (pending(&f).await, Timestamp::now());
-    assert_eq!(f.store.decide_meter_event(event.id, Decision::Again, "other", now).await.expect("decide"), None, "it waits for nobody");
+    assert_eq!(f.store.decide_meter_event(event.id, AGAIN, "other", now).await.expect("decide"), None, "it waits for nobody");
     let event = f.store.begin_attempt(&event, false, now).await.expect("begin").expect("mine");
     f.store.end_attempt(&event, AttemptEnd::Refused("no".into()), now).await.expect("end");
-    let again = f.store.decide_meter_event(event.id, Decision::Again, "other", now).await.expect("decide").expect("in question");
+    let again = f.store.decide_meter_event(event.id, AGAIN, "other", now).await.expect("decide").expect("in question");
     assert_eq!((again.state, again.attempts, again.first_attempt_at), (MeterEventState::Pending, 0, None));
     assert_ne!(again.identifier, event.identifier);
     assert_eq!(again.meter, "other", "what was wrong with the settings is right by now");
+}
+
+// B5
+async fn what_may_have_been_counted_before_it_was_sent_elsewhere_is_not_forgotten(f: Fixture) {
+    let pair = |customer: &str| (customer.to_owned(), "documents".to_owned());
+    for (end, known) in [
+        (AttemptEnd::Refused("no".into()), vec![pair("cus_2")]),
+        (AttemptEnd::Doubtful("perhaps".into()), vec![pair("cus_1"), pair("cus_2")]),
+    ] {
+        let (event, now) = (pending(&f).await, Timestamp::now());
+        for customer in [None, Some("cus_2".to_owned())] {
+            let last = f.store.meter_events_waiting(event.organization, event.day, event.day).await.expect("waiting").pop();
+            let last = begun(&f, &last.expect("one")).await;
+            f.store.end_attempt(&last, end.clone(), now).await.expect("end");
+            let again = Decision::Again { customer };
+            f.store.decide_meter_event(event.id, again, "documents", now).await.expect("decide").expect("in question");
+        }
+        let mut used = f.store.meters_used(event.organization, event.day, event.day).await.expect("used");
+        used.sort();
+        assert_eq!(used, known, "{end:?}");
+    }
+}
+
+// B4
+async fn a_call_takes_over_what_waits_by_whatever_clock_it_was_frozen(f: Fixture) {
+    let organization = billed(&f).await;
+    judged(&f, organization).await;
+    let freeze = freezing(organization);
+    f.store.freeze(&Freeze { now: freeze.now + MINUTE, ..freeze }).await.expect("freeze of a node that is ahead");
+    let sync = frozen(&f, organization).await;
+    assert_eq!(f.store.meter_events(sync.id).await.expect("events").len(), 1);
+    assert_eq!(f.store.end_sync(organization, &sync, "done", Timestamp::now()).await.expect("end"), None, "it waits");
+}
+
+// B4
+async fn what_was_only_ever_declined_is_in_no_doubt(f: Fixture) {
+    let (event, now) = (pending(&f).await, Timestamp::now());
+    let doubt = Doubt { from: now - MINUTE, to: now + MINUTE, meters: None, reason: "one was refused".to_owned() };
+    let report = |id: &str| Report { id: id.to_owned(), refused: Vec::new(), doubt: Some(doubt.clone()) };
+    let event = begun(&f, &event).await;
+    f.store.end_attempt(&event, AttemptEnd::Declined("429".into()), now).await.expect("end");
+    assert_eq!(f.store.take_report(&report("evt_1"), now).await.expect("report"), Some((0, 0)), "it was never accepted");
+    begun(&f, &event).await;
+    assert_eq!(f.store.take_report(&report("evt_2"), now).await.expect("report"), Some((0, 1)));
 }

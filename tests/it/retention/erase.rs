@@ -1,10 +1,14 @@
 //! V12: what somebody wants gone is gone, from the tables and from the object store; ids and amounts stay.
 
+use std::{process::Stdio, time::Duration};
+
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
+use touchstone_core::{credit::Credits, time::Timestamp};
+use touchstone_store::{Claim, FailureCode};
 
 use super::{count, detect, objects};
-use crate::support::{Client, TestApp, eventually, pictures, process, receiver::Receiver};
+use crate::support::{Client, TestApp, app::Org, eventually, ledger, pictures, process, receiver::Receiver};
 
 /// Runs a command of the operator's on this server's database and object store.
 fn admin(app: &TestApp, arguments: &[&str]) -> Value {
@@ -130,6 +134,30 @@ async fn of_an_organisation_only_ids_and_amounts_are_left() {
     let amounts: Vec<i64> = ledger["entries"].as_array().unwrap().iter().map(|row| row["base"].as_i64().unwrap()).collect();
     assert_eq!((amounts.iter().sum::<i64>(), amounts.len()), (98, 6), "{ledger}");
     assert_eq!(neighbour.query(&stays).await["status"], "done", "nobody else loses anything");
+}
+
+// V12, B3
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_judged_while_an_organisation_was_erased_is_billed_to_whoever_paid() {
+    let app = TestApp::without_worker();
+    let set = "stripe_customer_id = 'cus_reef'";
+    let client = app.client_of(Org { metered: true, credits: Credits::default(), set, ..Org::default() }).await;
+    let id = client.submit("photo.jpg", pictures::jpeg(1)).await;
+    let (store, organization) = (app.store().await, client.organization.parse().unwrap());
+    let minute = Duration::from_secs(60);
+    let claim = Claim { worker: "w", names: &["judge_document"], queues: None, limit: 1, permits: 1, lease: minute };
+    let job = store.claim(claim).await.unwrap().pop().unwrap();
+    let mut erase = process::touchstone(app.data.path());
+    erase.env("TOUCHSTONE__DATABASE__URL", &app.config.database.url).env("TOUCHSTONE__BLOBS__URL", &app.config.blobs.url);
+    let mut erase = erase.args(["admin", "erase", "--org", &client.organization, "--yes"]).stdout(Stdio::null()).spawn().unwrap();
+    eventually("its keys to end", minute, || async { (client.get_keyed("/check-user-credits").await.status == 403).then_some(()) }).await;
+    // Another worker had one in hand as well, and has judged it.
+    ledger::settle(&app.database, client.organization.parse().unwrap(), Timestamp::now(), 1).await;
+    assert!(store.fail(&job.lease, id.parse().unwrap(), FailureCode::InvalidRequest, "no image").await.unwrap());
+    assert!(erase.wait().unwrap().success());
+    let open = store.open_use(organization).await.unwrap();
+    assert!(open.unfrozen.is_none() && open.pending.is_some(), "it is frozen for its payer: {open:?}");
+    assert_eq!(store.organization(organization).await.unwrap().unwrap().stripe_customer_id, None);
 }
 
 // V12, B1

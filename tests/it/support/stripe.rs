@@ -82,6 +82,10 @@ struct State {
     summed: Option<usize>,
     /// How many of the counted are the first meter's, which another of its event name has replaced; `None`: all.
     replaced: Option<usize>,
+    /// The first meter takes nothing any more.
+    closed: bool,
+    /// It fails over this identifier whenever it comes.
+    chokes_on: Option<String>,
     events: HashMap<String, Value>,
     /// Every request line.
     asked: Vec<String>,
@@ -156,6 +160,16 @@ impl Stripe {
     pub(crate) fn replace_meter(&self) {
         let mut state = self.state.lock().unwrap();
         state.replaced = Some(state.counted.len());
+    }
+
+    /// From now on its meter takes nothing.
+    pub(crate) fn close_meter(&self) {
+        self.state.lock().unwrap().closed = true;
+    }
+
+    /// From now on it fails over this identifier.
+    pub(crate) fn chokes_on(&self, identifier: &str) {
+        self.state.lock().unwrap().chokes_on = Some(identifier.to_owned());
     }
 
     /// It counts an event of which nobody here knows.
@@ -240,7 +254,7 @@ fn answer(request: &Request, state: &Mutex<State>) -> Option<(u16, String)> {
     let path = request.line.split(' ').nth(1)?.split('?').next()?;
     match path {
         "/v1/billing/meter_events" => {
-            let fault = state.fault();
+            let fault = state.fault(&request.form["identifier"]);
             if let Some(Fault::Slow(time)) = fault {
                 let reply = state.take(request);
                 drop(state);
@@ -249,7 +263,7 @@ fn answer(request: &Request, state: &Mutex<State>) -> Option<(u16, String)> {
             }
             state.fail(request, fault)
         }
-        "/v1/billing/meters" => Some((200, meters(state.replaced.is_some()))),
+        "/v1/billing/meters" => Some((200, meters(state.replaced.is_some(), state.closed))),
         "/v1/billing/meters/mtr_1" => Some((200, meter("mtr_1", METER, "active").to_string())),
         "/v1/billing/meters/mtr_2/event_summaries" => Some((200, none())),
         "/v1/billing/meters/mtr_1/event_summaries" => Some((200, state.summaries(request, false))),
@@ -262,16 +276,20 @@ fn answer(request: &Request, state: &Mutex<State>) -> Option<(u16, String)> {
 }
 
 impl State {
-    fn fault(&mut self) -> Option<Fault> {
+    fn fault(&mut self, identifier: &str) -> Option<Fault> {
+        if self.chokes_on.as_deref() == Some(identifier) {
+            return Some(Fault::Status(500));
+        }
         if let Some(fault) = self.faults.pop_front() {
             return Some(fault);
         }
-        match self.unreliable.as_mut()?.below(10) {
-            0 | 1 => Some(Fault::DropBefore),
-            2 | 3 => Some(Fault::DropAfter),
-            4 => Some(Fault::Status(429)),
-            5 => Some(Fault::Status(500)),
-            6 => Some(Fault::AcceptThen(500)),
+        match self.unreliable.as_mut()?.below(500) {
+            0..100 => Some(Fault::DropBefore),
+            100..200 => Some(Fault::DropAfter),
+            200..250 => Some(Fault::Status(429)),
+            250..300 => Some(Fault::Status(500)),
+            300..350 => Some(Fault::AcceptThen(500)),
+            350 => Some(Fault::Slow(Duration::from_millis(1100))),
             _ => None,
         }
     }
@@ -311,7 +329,7 @@ impl State {
         if !(-300..=35 * 86_400).contains(&age) {
             return refusal(400, "timestamp_out_of_range", "The timestamp must be within the past 35 calendar days");
         }
-        if form["event_name"] != METER || identifier.len() > 100 {
+        if form["event_name"] != METER || self.closed || identifier.len() > 100 {
             return refusal(400, "parameter_invalid", "No such meter, or the identifier is too long");
         }
         if !self.identifiers.insert(identifier.clone()) {
@@ -360,12 +378,11 @@ fn meter(id: &str, name: &str, status: &str) -> Value {
     })
 }
 
-fn meters(replaced: bool) -> String {
-    let mut all = vec![meter("mtr_0", "others", "active"), meter("mtr_2", CLOSED, "inactive")];
+fn meters(replaced: bool, closed: bool) -> String {
+    let first = meter("mtr_1", METER, if replaced || closed { "inactive" } else { "active" });
+    let mut all = vec![meter("mtr_0", "others", "active"), meter("mtr_2", CLOSED, "inactive"), first];
     if replaced {
-        all.extend([meter("mtr_1", METER, "inactive"), meter("mtr_3", METER, "active")]);
-    } else {
-        all.push(meter("mtr_1", METER, "active"));
+        all.push(meter("mtr_3", METER, "active"));
     }
     json!({ "object": "list", "data": all, "has_more": false, "url": "/v1/billing/meters" }).to_string()
 }

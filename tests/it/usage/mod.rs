@@ -13,7 +13,7 @@ use touchstone::config::Config;
 use touchstone_core::{credit::Credits, day::Day, time::Timestamp};
 use uuid::Uuid;
 
-use crate::support::{Answer, Client, TestApp, app::Org, ledger, stripe::Stripe};
+use crate::support::{Answer, Client, TestApp, app::Org, audit, database::TestDatabase, ledger, stripe::Stripe};
 
 /// The secret of trusted backend jobs.
 const JOB_SECRET: &str = "the secret of backend jobs";
@@ -89,20 +89,24 @@ impl Reef {
 
     /// So many hours pass for what was tried before, and Stripe forgets what it knew longer than a day.
     async fn hours_pass(&self, hours: i64) {
-        let span = hours * 3_600_000;
-        let sql = format!(
-            "UPDATE meter_event SET first_attempt_at = first_attempt_at - {span}, last_attempt_at = last_attempt_at - {span}, \
-             sent_at = sent_at - {span}"
-        );
-        crate::support::audit::execute(&self.app.database, &sql).await;
-        if hours >= 24 {
-            self.stripe.forget();
-        }
+        hours_pass(&self.app.database, &self.stripe, hours).await;
     }
 
     /// The states of all events, oldest first.
     async fn states(&self) -> Vec<String> {
         ledger::column(&self.app.database, "SELECT state AS v FROM meter_event ORDER BY id").await
+    }
+}
+
+async fn hours_pass(database: &TestDatabase, stripe: &Stripe, hours: i64) {
+    let span = hours * 3_600_000;
+    let sql = format!(
+        "UPDATE meter_event SET first_attempt_at = first_attempt_at - {span}, last_attempt_at = last_attempt_at - {span}, \
+         sent_at = sent_at - {span}"
+    );
+    audit::execute(database, &sql).await;
+    if hours >= 24 {
+        stripe.forget();
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use touchstone_core::{credit::Credits, day::Day, ids::OrganizationId, organization::Organization, time::Timestamp};
 
-use super::{JOB_SECRET, Reef, ago, today};
+use super::{CUSTOMER, JOB_SECRET, Reef, ago, today};
 use crate::support::{
     app::Org,
     audit, ledger, process,
@@ -64,7 +64,7 @@ async fn the_books_show_every_difference_until_it_is_settled() {
     let (code, told) = reef.reconciled();
     let third = told["days"].as_array().unwrap().iter().find(|day| day["date"] == json!(ago(3))).unwrap().clone();
     let expected = json!({ "date": ago(3), "ledger": 13, "unfrozen": 0, "pending": 0, "sent": 0, "expired": 0, "refused": 13, "doubtful": 0,
-        "stripe": 0, "difference": -13 });
+        "written_off": 0, "stripe": 0, "difference": -13 });
     assert_eq!((code, third), (1, expected), "{told}");
     let question = &told["in_question"][0];
     assert_eq!((&question["state"], &question["value"]), (&json!("refused"), &json!(13)), "{told}");
@@ -81,7 +81,7 @@ async fn the_books_show_every_difference_until_it_is_settled() {
     let (_, shown) = reef.admin(&["show", "--org", &reef.client.organization]);
     assert_eq!((&shown["total_documents"], &shown["sent"]), (&json!(36), &json!(36)), "{shown}");
     // What Stripe has beyond our books is shown as well.
-    reef.stripe.count("of another program", super::CUSTOMER, 2, ago(1).start().seconds());
+    reef.stripe.count("of another program", CUSTOMER, 2, ago(1).start().seconds());
     let (code, told) = reef.reconciled();
     assert_eq!((code, &told["difference"]), (1, &json!(2)), "{told}");
     assert!(told["days"].as_array().unwrap().iter().all(|day| day["date"].as_str().unwrap().parse::<Day>().is_ok()));
@@ -102,7 +102,7 @@ async fn two_organisations_with_one_customer_do_not_see_each_others_sums() {
     // A surplus of one day and a lack of another are two differences, and not none.
     let sent = reef.stripe.counted().into_iter().find(|one| one.value == 3).unwrap();
     reef.stripe.discard(&sent.identifier);
-    reef.stripe.count("of another program", super::CUSTOMER, 3, ago(1).start().seconds());
+    reef.stripe.count("of another program", CUSTOMER, 3, ago(1).start().seconds());
     let (code, told) = reef.reconciled();
     assert_eq!((code, &told["difference"], &told["apart"]), (1, &json!(0), &json!(6)), "{told}");
 }
@@ -138,8 +138,59 @@ async fn what_was_lost_stays_in_the_books_until_people_decide_however_old_it_is(
         "{told}"
     );
     let event = row["in_question"][0]["event"].to_string();
-    let (code, _) = reef.admin(&["decide", "--event", &event, "--as", "sent"]);
-    assert_eq!((code, reef.admin(&["reconcile"]).0), (0, 0));
+    let (code, told) = reef.admin(&["decide", "--event", &event, "--as", "lost"]);
+    assert_eq!((code, &told["state"], reef.admin(&["reconcile"]).0), (0, &json!("written_off"), 0), "{told}");
+    let from = ago(60).to_string();
+    let (code, told) = reef.admin(&["reconcile", "--from", &from]);
+    assert_eq!((code, &told["organizations"][0]["days"][0]["written_off"]), (0, &json!(7)), "{told}");
+    let usage = reef.usage(ago(60), today()).await;
+    let told = (&usage["total_documents"], &usage["sent"], &usage["not_sent"], &usage["written_off"]);
+    assert_eq!(told, (&json!(7), &json!(0), &json!(0), &json!(7)), "{usage}");
+}
+
+// B4, B5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_given_up_is_not_taken_for_something_that_stripe_has() {
+    let reef = Reef::new().await;
+    reef.used(ago(2), 4).await;
+    reef.stripe.fail(&[Fault::Status(400)]);
+    reef.spoiled(ago(3), ago(1)).await;
+    let event = reef.reconciled().1["in_question"][0]["event"].to_string();
+    assert_eq!(reef.admin(&["decide", "--event", &event, "--as", "lost"]).0, 0);
+    reef.used(ago(2), 4).await;
+    reef.stripe.fail(&[Fault::DropAfter, Fault::Status(500), Fault::Status(500)]);
+    reef.spoiled(ago(3), ago(1)).await;
+    reef.hours_pass(25).await;
+    let before = reef.stripe.asked("POST");
+    assert_eq!(reef.sent(ago(3), ago(1)).await, 4, "the sums have it");
+    assert_eq!((reef.stripe.asked("POST"), reef.stripe.total(), reef.reconciled().0), (before, 4, 0));
+}
+
+// B4, B5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_again_is_billed_to_whoever_was_to_pay_and_a_double_count_stays_in_sight() {
+    let counted_and_refused = &[Fault::DropAfter, Fault::Status(400)][..];
+    let (refused, same, other) = (&counted_and_refused[1..], &[][..], &["--customer", "cus_other"][..]);
+    for (faults, named, payers, difference) in [
+        (counted_and_refused, same, vec![CUSTOMER, CUSTOMER], 4),
+        (counted_and_refused, other, vec![CUSTOMER, "cus_other"], 4),
+        (refused, same, vec![CUSTOMER], 0),
+        (refused, other, vec!["cus_other"], 0),
+    ] {
+        let reef = Reef::new().await;
+        reef.used(ago(2), 4).await;
+        reef.stripe.fail(faults);
+        reef.spoiled(ago(3), ago(1)).await;
+        let next = |before| Organization { stripe_customer_id: Some("cus_next".into()), ..before };
+        reef.billing().await.0.change_organization(OrganizationId(reef.id()), next).await.unwrap();
+        let event = reef.reconciled().1["in_question"][0]["event"].to_string();
+        let decide = |what: &str, named: &[&str]| reef.admin(&[&["decide", "--event", &event, "--as", what][..], named].concat()).0;
+        assert_eq!((decide("sent", other), decide("again", named)), (1, 0));
+        reef.sync(ago(3), ago(1)).await;
+        assert_eq!(reef.stripe.counted().into_iter().map(|one| one.customer).collect::<Vec<_>>(), payers);
+        let (code, told) = reef.reconciled();
+        assert_eq!((code, &told["difference"]), (i32::from(difference > 0), &json!(difference)), "{told}");
+    }
 }
 
 // B5

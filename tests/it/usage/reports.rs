@@ -85,21 +85,24 @@ async fn only_stripe_is_believed() {
 // B4
 #[tokio::test]
 async fn what_a_report_names_is_refused_and_the_rest_stays() {
-    let reef = Reef::new().await;
-    for days in 1..=3 {
-        reef.used(ago(days), i64::from(days)).await;
+    // By its identifier, or by the idempotency key of the request that brought it.
+    for attempt in ["", ":1"] {
+        let reef = Reef::new().await;
+        for days in 1..=3 {
+            reef.used(ago(days), i64::from(days)).await;
+        }
+        assert_eq!(reef.sent(ago(5), ago(1)).await, 6);
+        let first = reef.identifiers().await.remove(0);
+        reef.stripe.discard(&first);
+        reef.stripe.has_event("evt_1", report("evt_1", 1, &[first + attempt]));
+        for _ in 0..2 {
+            // Stripe posts some events twice.
+            assert_eq!(reef.told_of("evt_1").await.ok(), json!({ "received": true }));
+        }
+        assert_eq!(reef.states().await, ["refused", "sent", "sent"], "{attempt:?}");
+        let usage = reef.usage(ago(5), today()).await;
+        assert_eq!((&usage["sent"], &usage["not_sent"]), (&json!(3), &json!(3)), "{usage}");
     }
-    assert_eq!(reef.sent(ago(5), ago(1)).await, 6);
-    let first = reef.identifiers().await.remove(0);
-    reef.stripe.discard(&first);
-    reef.stripe.has_event("evt_1", report("evt_1", 1, std::slice::from_ref(&first)));
-    for _ in 0..2 {
-        // Stripe posts some events twice.
-        assert_eq!(reef.told_of("evt_1").await.ok(), json!({ "received": true }));
-    }
-    assert_eq!(reef.states().await, ["refused", "sent", "sent"]);
-    let usage = reef.usage(ago(5), today()).await;
-    assert_eq!((&usage["sent"], &usage["not_sent"]), (&json!(3), &json!(3)), "{usage}");
 }
 
 // B4

@@ -265,11 +265,40 @@ async fn wrong_settings_refuse_no_event() {
     // As an older version froze it, or settings that were right when it was frozen.
     reef.stripe.fail(&[Fault::Status(429); 3]);
     reef.spoiled(ago(2), ago(1)).await;
-    audit::execute(&reef.app.database, "UPDATE meter_event SET meter = 'typo', attempts = 0, identifier = 'of the typo'").await;
+    audit::execute(&reef.app.database, "UPDATE meter_event SET meter = 'typo', identifier = 'of the typo'").await;
     assert_eq!(reef.sent(ago(2), ago(1)).await, 3, "the right settings send it");
     let billing = Billing::open(store.clone(), &reef.app.config.stripe, &JOB_SECRET.to_owned().into()).unwrap();
     let books = billing.reconcile(organization, Period { first: ago(2), last: today() }).await.unwrap();
     assert_eq!((books.apart, books.in_question.len(), books.waiting.len(), reef.stripe.total()), (0, 0, 0, 3), "{books:?}");
+}
+
+// B4
+#[tokio::test]
+async fn a_meter_that_is_closed_while_the_server_runs_refuses_no_event() {
+    let reef = Reef::new().await;
+    reef.used(ago(2), 3).await;
+    assert_eq!(reef.sent(ago(3), ago(1)).await, 3);
+    reef.stripe.close_meter();
+    reef.used(ago(2), 4).await;
+    let told = reef.call(json!({ "start_date": ago(3), "end_date": ago(1) })).await.refused(500, "Stripe could not be asked");
+    assert!(told.contains("no active meter"), "{told}");
+    assert_eq!((reef.states().await, reef.stripe.asked("POST")), (vec!["sent".to_owned()], 1), "nothing is frozen for it");
+}
+
+// B4
+#[tokio::test]
+async fn what_stripe_never_takes_keeps_nothing_back_for_long() {
+    let reef = Reef::new().await;
+    for days in 1..=3 {
+        reef.used(ago(days), i64::from(days)).await;
+    }
+    reef.stripe.fail(&[Fault::Status(500); 3]);
+    reef.spoiled(ago(4), ago(1)).await;
+    let oldest = ledger::column(&reef.app.database, "SELECT identifier AS v FROM meter_event ORDER BY id").await.remove(0);
+    reef.stripe.chokes_on(&oldest);
+    let told = reef.spoiled(ago(4), ago(1)).await;
+    assert!(told.contains("3 units in 1 meter event wait"), "{told}");
+    assert_eq!((reef.states().await, reef.stripe.total()), (["pending", "sent", "sent"].map(str::to_owned).to_vec(), 3));
 }
 
 // B4
@@ -307,8 +336,7 @@ async fn a_named_call_that_left_something_to_people_is_finished_when_they_have_d
     let billing = Billing::open(store.clone(), &reef.app.config.stripe, &JOB_SECRET.to_owned().into()).unwrap();
     let event = ledger::column(&reef.app.database, "SELECT CAST(id AS TEXT) AS v FROM meter_event").await.remove(0).parse().unwrap();
     // What was wrong was the customer.
-    audit::set_organization(&reef.app.database, reef.id(), "stripe_customer_id = 'cus_right'").await;
-    billing.decide(event, Decision::Again).await.unwrap().unwrap();
+    billing.decide(event, Decision::Again { customer: Some("cus_right".to_owned()) }).await.unwrap().unwrap();
     let answer = reef.call(named.clone()).await.ok();
     assert_eq!((&answer["value_sent_to_stripe"], &reef.stripe.counted()[0].customer), (&json!(4), &"cus_right".to_owned()), "{answer}");
     // A replay is answered as it was, whatever has become of the organisation.

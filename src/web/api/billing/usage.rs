@@ -46,6 +46,9 @@ pub(crate) struct UsageAnswer {
     /// How many could not be sent, or only perhaps: the operator looks after them.
     #[schema(example = 0)]
     not_sent: i64,
+    /// How many could not be sent and are not billed any more.
+    #[schema(example = 0)]
+    written_off: i64,
     /// What was owed to the organisation when its use was last counted to be sent, since refunds outweighed it. Its next use pays it
     /// off.
     #[schema(example = 0)]
@@ -76,6 +79,9 @@ pub(crate) struct UsageDayAnswer {
     /// How many could not be sent, or only perhaps.
     #[schema(example = 0)]
     not_sent: i64,
+    /// How many could not be sent and are not billed any more.
+    #[schema(example = 0)]
+    written_off: i64,
 }
 
 /// See what an organisation used.
@@ -126,12 +132,13 @@ fn answer(report: UsageReport) -> UsageAnswer {
         sent: report.sent,
         pending: report.pending,
         not_sent: report.not_sent,
+        written_off: report.written_off,
         credit_due: report.credit_due,
         days: report.days.into_iter().map(day).collect(),
     }
 }
 
 fn day(day: UsageDay) -> UsageDayAnswer {
-    let UsageDay { date, documents, prepaid, sent, pending, not_sent } = day;
-    UsageDayAnswer { date, documents, prepaid, sent, pending, not_sent }
+    let UsageDay { date, documents, prepaid, sent, pending, not_sent, written_off } = day;
+    UsageDayAnswer { date, documents, prepaid, sent, pending, not_sent, written_off }
 }
