@@ -1,3 +1,5 @@
+//! What an unfinished batch says of itself.
+
 use touchstone_core::{
     credit::Credits,
     ids::OrganizationId,
