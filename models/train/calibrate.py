@@ -27,7 +27,7 @@ import corpus
 
 BUCKETS = (("small", 640), ("medium", 1100), ("large", None))  # longest side in pixels, up to
 MEANS = ["tiles.mean", "frame.mean"]
-WORST = 0.4  # share of a real source's judgements that may be flagged, of sources with at least 20
+WORST = 0.5  # share of a real source's judgements that may be flagged, of sources with at least 20; they have twelve images each, so less is a matter of one picture
 FEWEST = 60  # judgements from which a class of size is fitted; the next larger one covers it otherwise
 # Without size and file quality, which tell more of where a picture was found than of how it was made.
 PIXELS = [f"stat.{name}" for name in ("half", "quarter", "checker", "kurtosis", "energy", "diagonal", "lag4", "channels", "blockiness")]

@@ -70,7 +70,7 @@ evaluate)
     export TOUCHSTONE__PIPELINE__MODEL="$model"
     python calibrate.py --manifest "$work/calibration.csv" --most 12
     bench "$work/calibration.csv" --files "$work" --tiers clean,web,hard --dump "$work/calibration.jsonl"
-    python calibrate.py "$model" "$work/calibration.jsonl" --write
+    python calibrate.py "$model" "$work/calibration.jsonl" --features "means and largest tile" --write
     bench "$corpus/data/val.csv" --files "$corpus/data" --files "$work/val" --robustness --dump "$work/val.jsonl" --plots "$model/plots" --card "$model"
     python folds.py "$work/model.pt" "$work/calibration.csv" "$corpus/data/val.csv" --files "$work" --files "$corpus/data" --files "$work/val"
     python judge.py "$model" "$corpus/data/val.csv" "$work/val.python.jsonl" --files "$corpus/data" --files "$work/val" --compare "$work/val.jsonl"
