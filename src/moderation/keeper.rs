@@ -138,7 +138,7 @@ impl Keeper {
             // Whoever pays goes last: what was judged until now is still theirs.
             self.store.erase_payer(id).await?;
         }
-        let left = self.store.originals_left(what, u64::MAX >> 1).await?;
+        let left = self.store.originals_left(what).await?;
         first.and(self.delete_originals(&left, Timestamp::now()).await).and(self.delete_doomed(&mut 0).await)
     }
 

@@ -46,6 +46,14 @@ pub enum DocumentStatus {
     Failed,
 }
 
+impl DocumentStatus {
+    /// Whether nothing about it will change.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+}
+
 /// What became of the credits that were taken when it was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
@@ -205,7 +213,7 @@ impl DocumentRecord {
     /// Whether its status will not change any more.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self.status, DocumentStatus::Done | DocumentStatus::Failed)
+        self.status.is_final()
     }
 
     /// Whether everything is there that is told of it: its status, and its heatmap if one is drawn.
@@ -274,12 +282,11 @@ pub(crate) fn read(row: document::Model, organization: Organization) -> Result<D
 
 /// Judged now (row T9): waiting that is over has failed, whoever did or did not notice.
 fn analysis(row: &document::Model, options: &Options) -> Result<AnalysisRecord, StoreError> {
-    let is_final = matches!(row.status, DocumentStatus::Done | DocumentStatus::Failed);
     let waits = row.analysis_until.is_some_and(|until| Timestamp::now().0 < until);
     let words = || row.analysis.as_deref().map(|json| parse::<Analysis>(row, "analysis", json)).transpose();
     Ok(match row.analysis_status {
         _ if !options.analysis => AnalysisRecord::None,
-        _ if !is_final => AnalysisRecord::Analyzing,
+        _ if !row.status.is_final() => AnalysisRecord::Analyzing,
         AnalysisStatus::Analyzing if waits => AnalysisRecord::Analyzing,
         AnalysisStatus::Ready => words()?.map_or(AnalysisRecord::Skipped, AnalysisRecord::Ready),
         AnalysisStatus::None | AnalysisStatus::Analyzing | AnalysisStatus::Skipped => AnalysisRecord::Skipped,

@@ -12,14 +12,16 @@ use touchstone_core::{
 };
 
 use crate::{
-    AssetStatus, DocumentStatus, FailureCode, Forgotten, Store, StoreError, UploadState,
+    FailureCode, Forgotten, Store, StoreError, UploadState,
     entities::{
         api_key,
         document::{self, Column, Entity, Model},
         job, ledger_entry, member, project, upload, webhook_endpoint,
     },
     forget::{held, scrub},
-    keys, outbox, settle,
+    keys, outbox,
+    progress::is_under_way,
+    settle,
 };
 
 /// What an erased organisation and its keys are called.
@@ -91,12 +93,12 @@ impl Store {
         Ok(there.then_some(found))
     }
 
-    /// Originals that an erasure left, whatever cut it off: no document is of them any more, or somebody began to delete them. At most so
-    /// many, for [`Store::expire_originals`].
+    /// Originals that an erasure left, whatever cut it off: no document is of them any more, or somebody began to delete them. For
+    /// [`Store::expire_originals`].
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn originals_left(&self, what: Erasure, limit: u64) -> Result<Vec<String>, StoreError> {
+    pub async fn originals_left(&self, what: Erasure) -> Result<Vec<String>, StoreError> {
         let organization = match what {
             Erasure::Document(id) => Entity::find_by_id(id.0).one(self.reader()).await?.map(|row| row.organization_id),
             Erasure::Organization(id) => Some(id.0),
@@ -107,7 +109,7 @@ impl Store {
         let of_it = Query::select().expr(Expr::val(1)).from(Entity).and_where(of_it).take();
         let unused = upload::Column::State.eq(UploadState::Taken).and(Expr::exists(of_it).not());
         let left = upload::Column::OrganizationId.eq(organization).and(upload::Column::State.eq(UploadState::Expiring).or(unused));
-        let keys = upload::Entity::find().select_only().column(upload::Column::ObjectKey).filter(left).limit(limit);
+        let keys = upload::Entity::find().select_only().column(upload::Column::ObjectKey).filter(left);
         Ok(keys.into_tuple().all(self.reader()).await?)
     }
 
@@ -181,8 +183,7 @@ impl Store {
             let nameless = project::Entity::update_many().col_expr(project::Column::Name, Expr::value(row.id.to_string()));
             nameless.filter(project::Column::Id.eq(row.id)).exec(&*write).await?;
         }
-        let silent = ledger_entry::Entity::update_many().col_expr(ledger_entry::Column::Note, Expr::value(None::<String>));
-        silent.filter(ledger_entry::Column::OrganizationId.eq(id.0)).exec(&*write).await?;
+        silence(&write, ledger_entry::Column::OrganizationId.eq(id.0)).await?;
         let dead = job::Column::OrganizationId.eq(id.0).and(job::Column::DeadAt.is_not_null());
         job::Entity::delete_many().filter(dead).exec(&*write).await?;
         write.commit().await?;
@@ -192,13 +193,19 @@ impl Store {
 
 /// What is said of documents elsewhere: notes in the ledger, and the last words of jobs that died of them.
 async fn forget_asides(write: &DatabaseTransaction, rows: &[Model]) -> Result<(), StoreError> {
-    let silent = ledger_entry::Entity::update_many().col_expr(ledger_entry::Column::Note, Expr::value(None::<String>));
-    silent.filter(ledger_entry::Column::DocumentId.is_in(rows.iter().map(|row| row.id))).exec(write).await?;
+    silence(write, ledger_entry::Column::DocumentId.is_in(rows.iter().map(|row| row.id))).await?;
     let organizations = rows.iter().map(|row| row.organization_id).collect::<std::collections::BTreeSet<_>>();
     let dead = job::Entity::find().filter(job::Column::OrganizationId.is_in(organizations).and(job::Column::DeadAt.is_not_null()));
     let of_them = |dead: &job::Model| rows.iter().any(|row| dead.payload.contains(&row.id.to_string()));
     let theirs = dead.all(write).await?.into_iter().filter(of_them).map(|dead| dead.seq);
     job::Entity::delete_many().filter(job::Column::Seq.is_in(theirs)).exec(write).await?;
+    Ok(())
+}
+
+/// Takes the notes off these rows of the ledger; amounts and times stay.
+async fn silence(write: &DatabaseTransaction, of: Expr) -> Result<(), StoreError> {
+    let silent = ledger_entry::Entity::update_many().col_expr(ledger_entry::Column::Note, Expr::value(None::<String>));
+    silent.filter(of).exec(write).await?;
     Ok(())
 }
 
@@ -225,12 +232,6 @@ fn originals_of(what: Erasure, scope: &Condition) -> Condition {
             stored.add(upload::Column::ObjectKey.in_subquery(keys))
         }
     }
-}
-
-/// Whether a job may still write about it.
-fn is_under_way(row: &Model) -> bool {
-    let unjudged = matches!(row.status, DocumentStatus::Pending | DocumentStatus::Analyzing);
-    unjudged || [row.heatmap_status, row.preview_status].contains(&AssetStatus::Pending)
 }
 
 /// Takes the document's jobs out of the queue. `false`: a worker has one in hand.

@@ -12,10 +12,11 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    AnalysisStatus, AssetStatus, Forgotten, Store, StoreError,
+    AnalysisStatus, Asset, AssetStatus, Forgotten, Store, StoreError,
     doomed::doom,
     entities::document::{ActiveModel, Column, Entity, Model},
     forget_webhooks::forget_words,
+    progress::{Columns, columns, picture},
 };
 
 impl Store {
@@ -55,12 +56,9 @@ fn has_pictures() -> Condition {
 
 /// Forgets the pictures of documents that are held, and dooms their objects.
 async fn drop_pictures(write: &DatabaseTransaction, rows: &[Model]) -> Result<(), StoreError> {
-    let keys = rows.iter().flat_map(|row| [&row.heatmap_key, &row.preview_key]).flatten().cloned().collect();
+    let keys = rows.iter().flat_map(|row| Asset::ALL.map(|which| picture(row, which).1)).flatten().cloned().collect();
     doom(write, keys).await?;
-    for (status, key, content_type) in [
-        (Column::HeatmapStatus, Column::HeatmapKey, Column::HeatmapContentType),
-        (Column::PreviewStatus, Column::PreviewKey, Column::PreviewContentType),
-    ] {
+    for Columns { status, key, content_type } in Asset::ALL.map(columns) {
         Entity::update_many()
             .col_expr(status, Expr::value(AssetStatus::Removed))
             .col_expr(key, Expr::value(None::<String>))

@@ -32,6 +32,7 @@ mod open_use;
 mod organizations;
 mod originals;
 mod outbox;
+mod progress;
 mod projects;
 mod rate_limit;
 mod repeats;

@@ -13,11 +13,12 @@ use sea_orm::{
 use touchstone_core::{ids::OrganizationId, organization::Retention, time::Timestamp};
 
 use crate::{
-    AnalysisStatus, AssetStatus, DocumentStatus, Store, StoreError, UploadState,
+    AnalysisStatus, Store, StoreError, UploadState,
     entities::{
         document, organization,
         upload::{Column, Entity},
     },
+    progress,
     uploads::expiring,
 };
 
@@ -107,10 +108,7 @@ fn due(ended_before: Timestamp) -> Condition {
 /// Whether a document needs the object. THE place where whatever else holds an original joins: a review, an appeal, evidence.
 fn needed(ended_before: Timestamp) -> Expr {
     use document::Column as Of;
-    let unended = Condition::any()
-        .add(Of::Status.is_in([DocumentStatus::Pending, DocumentStatus::Analyzing]))
-        .add(Of::HeatmapStatus.eq(AssetStatus::Pending))
-        .add(Of::PreviewStatus.eq(AssetStatus::Pending))
+    let unended = progress::under_way()
         .add(Of::AnalysisStatus.eq(AnalysisStatus::Analyzing).and(Of::AnalysisUntil.gt(Timestamp::now().0)))
         // Row T17; nobody repeats a submission of the /v1 API.
         .add(Of::V1.is_null().and(Of::FinishedAt.gte(ended_before.0)));

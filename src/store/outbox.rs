@@ -13,9 +13,9 @@ use touchstone_core::{
 use uuid::Uuid;
 
 use crate::{
-    AssetStatus, DeliveryState, DocumentStatus, StoreError,
+    DeliveryState, DocumentStatus, StoreError,
     entities::{document, webhook_delivery, webhook_endpoint, webhook_event},
-    webhooks,
+    progress, webhooks,
 };
 
 /// Rows that one statement writes: PostgreSQL takes 65 535 values.
@@ -45,11 +45,7 @@ async fn batch_ended(write: &DatabaseTransaction, batch: Uuid, endpoints: &[webh
     // Held first: of two last images that end at once, the second looks after the first is committed.
     let Some(whole) = Entity::find_by_id(batch).lock_exclusive().one(write).await? else { return Ok(false) };
     let of_it = || Entity::find().filter(Column::BatchId.eq(batch));
-    let unfinished = Condition::any()
-        .add(Column::Status.is_in([DocumentStatus::Pending, DocumentStatus::Analyzing]))
-        .add(Column::HeatmapStatus.eq(AssetStatus::Pending))
-        .add(Column::PreviewStatus.eq(AssetStatus::Pending));
-    if of_it().filter(unfinished).count(write).await? > 0 {
+    if of_it().filter(progress::under_way()).count(write).await? > 0 {
         return Ok(false);
     }
     // Pictures of one image may all be there a moment before its job leaves the queue.

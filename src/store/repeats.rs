@@ -15,7 +15,7 @@ use crate::{
         document::{Column, Entity},
         organization,
     },
-    organizations,
+    organizations, progress,
 };
 
 impl Store {
@@ -27,9 +27,7 @@ impl Store {
     pub async fn asked_before(&self, question: &str, since: Timestamp, waited: Duration) -> Result<Option<DocumentId>, StoreError> {
         let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
         let late = Expr::col(Column::FinishedAt).sub(Expr::col(Column::CreatedAt)).gt(waited);
-        let told_later = Column::Status
-            .is_in([DocumentStatus::Pending, DocumentStatus::Analyzing])
-            .or(Column::Status.eq(DocumentStatus::Done).and(late));
+        let told_later = progress::unjudged().or(Column::Status.eq(DocumentStatus::Done).and(late));
         let same = Column::Fingerprint.eq(question).and(Column::CreatedAt.gt(since.0)).and(told_later);
         let first = Entity::find().filter(same).order_by_desc(Column::CreatedAt).one(self.reader()).await?;
         Ok(first.map(|first| DocumentId(first.id)))

@@ -17,7 +17,7 @@ use crate::{
     AssetStatus, DocumentKind, DocumentRecord, DocumentStatus, Lease, Settlement, Store, StoreError,
     documents::{self, parse},
     entities::document::{ActiveModel, Column, Entity},
-    jobs, submit,
+    jobs, progress, submit,
 };
 
 /// A batch about to be submitted.
@@ -114,8 +114,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn unfinished_parts(&self, batch: DocumentId) -> Result<u64, StoreError> {
-        let unfinished = Column::Status.is_in([DocumentStatus::Pending, DocumentStatus::Analyzing]);
-        let unfinished = unfinished.or(Column::HeatmapStatus.eq(AssetStatus::Pending));
+        let unfinished = progress::unjudged().or(Column::HeatmapStatus.eq(AssetStatus::Pending));
         Ok(Entity::find().filter(Column::BatchId.eq(batch.0).and(unfinished)).count(self.reader()).await?)
     }
 
@@ -165,7 +164,7 @@ pub(crate) async fn are_too_many(write: &impl ConnectionTrait, project: Option<P
     // Those of archives are not of this API.
     let under_way = Entity::find()
         .filter(Column::ProjectId.eq(project.0).and(Column::BatchId.is_not_null()).and(Column::V1.is_not_null()))
-        .filter(Column::Status.is_in([DocumentStatus::Pending, DocumentStatus::Analyzing]))
+        .filter(progress::unjudged())
         .select_only()
         .column(Column::BatchId)
         .distinct();

@@ -17,6 +17,7 @@ use crate::{
     doomed::doom,
     entities::document::{ActiveModel, Column, Entity, Model},
     jobs, outbox,
+    progress::{columns, picture},
     store::Write,
 };
 
@@ -201,8 +202,7 @@ impl Store {
     pub async fn disown_asset(&self, document: DocumentId, which: Asset, object_key: &str) -> Result<(), StoreError> {
         let write = self.write().await?;
         let row = Entity::find_by_id(document.0).lock_exclusive().one(&*write).await?;
-        let key = row.and_then(|row| if which == Asset::Heatmap { row.heatmap_key } else { row.preview_key });
-        if key.as_deref() != Some(object_key) {
+        if row.as_ref().and_then(|row| picture(row, which).1.as_deref()) != Some(object_key) {
             doom(&write, vec![object_key.to_owned()]).await?;
         }
         write.commit().await
@@ -234,24 +234,10 @@ impl Store {
     }
 }
 
-/// Where a picture is kept in its document's row.
-struct Columns {
-    status: Column,
-    key: Column,
-    content_type: Column,
-}
-
-const fn columns(which: Asset) -> Columns {
-    match which {
-        Asset::Heatmap => Columns { status: Column::HeatmapStatus, key: Column::HeatmapKey, content_type: Column::HeatmapContentType },
-        Asset::Preview => Columns { status: Column::PreviewStatus, key: Column::PreviewKey, content_type: Column::PreviewContentType },
-    }
-}
-
 /// The document, if nothing final is known of it yet; held until the transaction ends, so that it ends once.
 async fn unfinished(write: &DatabaseTransaction, document: DocumentId) -> Result<Option<Model>, StoreError> {
     let row = Entity::find_by_id(document.0).lock_exclusive().one(write).await?;
-    Ok(row.filter(|row| matches!(row.status, DocumentStatus::Pending | DocumentStatus::Analyzing)))
+    Ok(row.filter(|row| !row.status.is_final()))
 }
 
 fn ended(row: &Model, settlement: Settlement) -> ActiveModel {
@@ -287,10 +273,7 @@ pub(crate) async fn fail_document(
 async fn fail_pictures(write: &DatabaseTransaction, document: DocumentId, which: &[Asset]) -> Result<(), StoreError> {
     let Some(row) = Entity::find_by_id(document.0).one(write).await? else { return Ok(()) };
     for asset in which {
-        let (status, key) = match asset {
-            Asset::Heatmap => (row.heatmap_status, &row.heatmap_key),
-            Asset::Preview => (row.preview_status, &row.preview_key),
-        };
+        let (status, key) = picture(&row, *asset);
         if status != AssetStatus::Pending {
             continue;
         }

@@ -15,6 +15,7 @@ mod console {
     pub(crate) mod try_it;
 }
 mod body;
+mod data_url;
 mod docs;
 mod edge;
 mod errors;

@@ -1,6 +1,7 @@
 //! How often somebody may ask: so many a second, with room for a burst. Memory is bounded whoever asks.
 
 use std::{
+    convert::Infallible,
     hash::Hash,
     net::IpAddr,
     num::NonZeroU32,
@@ -65,8 +66,8 @@ impl<K: Hash + Eq + Clone> StateStore for States<K> {
         match question {
             Question::Take(asker) => self.0.measure_and_replace(asker, f),
             // An answer that is an error replaces nothing.
-            Question::Look(asker) => match self.0.measure_and_replace(asker, |state| Err::<((), Nanos), _>(f(state))) {
-                Ok(()) => unreachable!("it is never replaced"),
+            Question::Look(asker) => match self.0.measure_and_replace(asker, |state| Err::<(Infallible, Nanos), _>(f(state))) {
+                Ok(never) => match never {},
                 Err(seen) => seen.map(|(seen, _)| seen),
             },
         }

@@ -14,6 +14,7 @@ pub(crate) mod given;
 pub(crate) mod health;
 pub(crate) mod images;
 pub(crate) mod jobs;
+pub(crate) mod look;
 pub(crate) mod model;
 pub(crate) mod receipts;
 pub(crate) mod sample;

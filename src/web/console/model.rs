@@ -4,7 +4,6 @@
 use std::path::{Component, Path};
 
 use actix_web::{HttpResponse, http::header, web::Data};
-use base64::{Engine, prelude::BASE64_STANDARD};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    data_url::data_url,
     errors::Failure,
     site::{ModelFacts, Site},
 };
@@ -96,7 +96,7 @@ fn plot(path: &Path, name: &str) -> Option<String> {
         return None;
     }
     match std::fs::read(path) {
-        Ok(bytes) => Some(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes))),
+        Ok(bytes) => Some(data_url("image/png", &bytes)),
         Err(error) => {
             tracing::warn!(name, error = chain(&error), "a plot of the model's card cannot be read");
             None

@@ -7,15 +7,10 @@ use actix_web::{
     web::{Data, Json, Payload},
 };
 use serde::Serialize;
-use touchstone_moderation::Credentials;
+use touchstone_moderation::{Credentials, Road};
 use utoipa::ToSchema;
 
-use super::{
-    bearer,
-    detect::millis,
-    errors::V1Failure,
-    sample::{self, Sample, V1Image},
-};
+use super::{detect::millis, errors::V1Failure, look::look, sample::V1Image};
 use crate::{
     extract::TakesJson,
     openapi::{V1Bodied, V1Everywhere, V1Fetched, V1Keyed},
@@ -61,9 +56,7 @@ pub(crate) async fn verify(
     payload: Payload,
 ) -> Result<Json<V1Credentials>, V1Failure> {
     let begun = Instant::now();
-    let caller = bearer::caller(&site, &request).await?;
-    let Sample { sent, param, memory, .. } = sample::read(&site, &request, payload).await?;
-    let looked = site.road(|road| memory.held(async move { road.verify_credentials(&caller, sent).await })).await;
-    let credentials = looked.map_err(|failure| V1Failure::from(failure).about_image(&param))?;
+    let verify = |road: Road, caller, sent| async move { road.verify_credentials(&caller, sent).await };
+    let credentials = look(&site, &request, payload, verify).await?;
     Ok(Json(V1Credentials { credentials, request_id: id.0, latency_ms: millis(begun) }))
 }

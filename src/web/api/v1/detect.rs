@@ -6,11 +6,10 @@ use actix_web::{
     HttpRequest,
     web::{Data, Json, Path, Payload},
 };
-use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 use touchstone_core::{ids::DocumentId, organization::Caller, refusal::Refusal, submission::Asked};
 use touchstone_moderation::{
-    Detected, DocumentKind, DocumentRecord, Unstored,
+    Detected, DocumentKind, DocumentRecord,
     report::{Links, Report},
 };
 use utoipa::ToSchema;
@@ -22,6 +21,7 @@ use super::{
 };
 use crate::{
     api::truthscan::sight,
+    data_url::data_url,
     extract::TakesJson,
     openapi::{File, V1Bodied, V1Everywhere, V1Judging, V1Keyed, V1NotFound},
     request_id::RequestId,
@@ -129,7 +129,8 @@ pub(crate) async fn detect(
     };
     // What was sent along is handed back, also where it is not stored.
     let document = DocumentRecord { asked: own, ..document };
-    let report = told_with(&site, &document, heatmap.map(data_url), links).map_err(|failure| failure.about_image(&param))?;
+    let report = told_with(&site, &document, heatmap.map(|map| data_url(&map.content_type, &map.bytes)), links)
+        .map_err(|failure| failure.about_image(&param))?;
     Ok(Json(V1Detection { report, request_id: id.0, latency_ms: millis(begun) }))
 }
 
@@ -187,11 +188,6 @@ pub(crate) fn told(site: &Site, document: &DocumentRecord, links: Links) -> Resu
 fn told_with(site: &Site, document: &DocumentRecord, heatmap: Option<String>, links: Links) -> Result<Report, V1Failure> {
     let road = site.pure_road();
     road.report_with(document, heatmap, links).ok_or_else(|| road.refusal(document).unwrap_or(Refusal::NoSuchDocument).into())
-}
-
-/// A picture as a URL that holds it (row V12).
-fn data_url(picture: Unstored) -> String {
-    format!("data:{};base64,{}", picture.content_type, BASE64_STANDARD.encode(picture.bytes))
 }
 
 /// Milliseconds since then.

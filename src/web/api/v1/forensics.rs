@@ -6,18 +6,16 @@ use actix_web::{
     HttpRequest,
     web::{Data, Json, Payload},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
-use touchstone_moderation::forensics::{Map, Maps, Report};
+use touchstone_moderation::{
+    Road,
+    forensics::{Map, Maps, Report},
+};
 use utoipa::ToSchema;
 
-use super::{
-    bearer,
-    detect::millis,
-    errors::V1Failure,
-    sample::{self, Sample, V1Image},
-};
+use super::{detect::millis, errors::V1Failure, look::look, sample::V1Image};
 use crate::{
+    data_url::data_url,
     extract::TakesJson,
     openapi::{V1Bodied, V1Everywhere, V1Fetched, V1Keyed},
     request_id::RequestId,
@@ -74,7 +72,7 @@ pub(crate) struct V1Map {
 
 impl From<Map> for V1Map {
     fn from(map: Map) -> Self {
-        Self { png: format!("data:{};base64,{}", map.image.content_type, BASE64_STANDARD.encode(&map.image.bytes)), white: map.white }
+        Self { png: data_url(&map.image.content_type, &map.image.bytes), white: map.white }
     }
 }
 
@@ -113,9 +111,7 @@ pub(crate) async fn forensics(
     payload: Payload,
 ) -> Result<Json<V1Forensics>, V1Failure> {
     let begun = Instant::now();
-    let caller = bearer::caller(&site, &request).await?;
-    let Sample { sent, param, memory, .. } = sample::read(&site, &request, payload).await?;
-    let looked = site.road(|road| memory.held(async move { road.examine(&caller, sent).await })).await;
-    let (report, maps) = looked.map_err(|failure| V1Failure::from(failure).about_image(&param))?;
+    let examine = |road: Road, caller, sent| async move { road.examine(&caller, sent).await };
+    let (report, maps) = look(&site, &request, payload, examine).await?;
     Ok(Json(V1Forensics { report, maps: maps.into(), request_id: id.0, latency_ms: millis(begun) }))
 }
