@@ -14,9 +14,33 @@ if url=$(sh tests/postgres.sh start); then
     export TOUCHSTONE_TEST_POSTGRES
 fi
 
-cargo test --locked --workspace || exit 1
+# Runs tests for so many minutes at most: whatever hangs then is shown and ended, instead of keeping a machine until somebody looks.
+within() {
+    minutes=$1
+    shift
+    (
+        turns=$((minutes * 12))
+        while [ "$turns" -gt 0 ]; do
+            sleep 5 >/dev/null 2>&1
+            turns=$((turns - 1))
+        done
+        echo "After $minutes minutes these were still running:"
+        for process in /proc/[0-9]*; do
+            echo "${process#/proc/} $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")"
+        done
+    ) &
+    watch=$!
+    timeout --kill-after=30 "$((minutes * 60 + 10))" "$@"
+    code=$?
+    kill "$watch" 2>/dev/null
+    return "$code"
+}
+
+cargo test --locked --workspace --no-run || exit 1
+within 30 cargo test --locked --workspace || exit 1
 [ -n "${TOUCHSTONE_TEST_POSTGRES:-}" ] || exit 0
 echo "The road, its traps and kill -9 once more, on PostgreSQL"
 # --workspace although only one binary runs: for fewer packages cargo would build the dependencies anew with fewer features.
-TOUCHSTONE_TEST_DATABASE=postgres cargo test --locked --workspace --test it -- \
+export TOUCHSTONE_TEST_DATABASE=postgres
+within 20 cargo test --locked --workspace --test it -- \
     road:: fetch:: traps:: ops:: crash:: sdk:: curl:: hostile:: usage:: accounts:: v1:: webhooks:: retention:: --skip memory --skip flat

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::support::{
+    Finish,
     database::TestDatabase,
     process::{run_json, touchstone},
 };
@@ -31,7 +32,7 @@ impl Shell {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        self.command(arguments).finish()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -53,7 +54,7 @@ impl Shell {
     fn told(&self, secret: &str, arguments: &[&str]) -> Output {
         let mut child = self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
+        child.finish()
     }
 
     /// Everything that SQLite keeps on disk, also what is not in its main file yet.

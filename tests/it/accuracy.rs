@@ -8,7 +8,7 @@ use std::{
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
-use crate::support::{pictures, process::touchstone, root};
+use crate::support::{Finish, pictures, process::touchstone, root};
 
 /// A picture of one colour with some grain; large enough that every delivery scales it.
 fn picture(colour: [u8; 3], seed: u64) -> RgbImage {
@@ -41,7 +41,7 @@ fn set(folder: &Path) {
 fn bench(arguments: &[&str]) -> Output {
     let data_dir = tempfile::tempdir().unwrap();
     let model = root().join("tests/fixtures/models/tiny");
-    touchstone(data_dir.path()).env("TOUCHSTONE__PIPELINE__MODEL", model).args(["bench", "accuracy"]).args(arguments).output().unwrap()
+    touchstone(data_dir.path()).env("TOUCHSTONE__PIPELINE__MODEL", model).args(["bench", "accuracy"]).args(arguments).finish()
 }
 
 fn text(path: &Path) -> &str {

@@ -5,7 +5,7 @@ use std::{path::Path, process::Output};
 use serde_json::Value;
 
 use crate::support::{
-    Process, forge, pictures,
+    Finish, Process, forge, pictures,
     process::{run, run_json, touchstone},
     root, skip,
 };
@@ -221,7 +221,7 @@ fn the_configuration_is_checked_and_every_wrong_key_is_named() {
     }
     let missing = run(data.path(), &["check-config", "--config", "no/such/file.toml"]);
     assert!(!missing.status.success() && stderr(&missing).contains("no/such/file.toml"), "{}", stderr(&missing));
-    let typing_error = touchstone(data.path()).env("TOUCHSTONE__HTTP__LISTN", "x").arg("check-config").output().unwrap();
+    let typing_error = touchstone(data.path()).env("TOUCHSTONE__HTTP__LISTN", "x").arg("check-config").finish();
     assert!(!typing_error.status.success() && stderr(&typing_error).contains("listn"), "{}", stderr(&typing_error));
 }
 
@@ -286,7 +286,7 @@ fn the_key_of_the_demo_organisation_is_shown_at_the_first_start_only() {
 fn without_its_runtime_library_the_server_does_not_start_and_says_what_to_do() {
     let data = tempfile::tempdir().unwrap();
     for (name, value) in [("TOUCHSTONE__PIPELINE__ONNXRUNTIME", "no/such/lib.so"), ("TOUCHSTONE__PIPELINE__MODEL", "no/such/model")] {
-        let output = touchstone(data.path()).env(name, value).env("TOUCHSTONE__HTTP__LISTEN", "127.0.0.1:0").arg("serve").output().unwrap();
+        let output = touchstone(data.path()).env(name, value).env("TOUCHSTONE__HTTP__LISTEN", "127.0.0.1:0").arg("serve").finish();
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         let told = stderr(&output);
         assert!(told.contains("no/such"), "{told}");
@@ -294,8 +294,7 @@ fn without_its_runtime_library_the_server_does_not_start_and_says_what_to_do() {
             assert!(told.contains("make runtime") || told.contains("onnxruntime"), "the way out: {told}");
         }
     }
-    let detect =
-        touchstone(data.path()).env("TOUCHSTONE__PIPELINE__ONNXRUNTIME", "no/such/lib.so").args(["detect", "x.jpg"]).output().unwrap();
+    let detect = touchstone(data.path()).env("TOUCHSTONE__PIPELINE__ONNXRUNTIME", "no/such/lib.so").args(["detect", "x.jpg"]).finish();
     assert!(!detect.status.success() && stderr(&detect).contains("no/such/lib.so"), "{}", stderr(&detect));
 }
 
@@ -305,9 +304,9 @@ fn a_taken_port_and_a_bad_database_are_named() {
     let data = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = touchstone(data.path()).env("TOUCHSTONE__HTTP__LISTEN", &address).arg("serve").output().unwrap();
+    let output = touchstone(data.path()).env("TOUCHSTONE__HTTP__LISTEN", &address).arg("serve").finish();
     assert!(!output.status.success() && stderr(&output).contains(&address), "{}", stderr(&output));
-    let output = touchstone(data.path()).env("TOUCHSTONE__DATABASE__URL", "mysql://x/y").arg("migrate").output().unwrap();
+    let output = touchstone(data.path()).env("TOUCHSTONE__DATABASE__URL", "mysql://x/y").arg("migrate").finish();
     assert!(!output.status.success() && stderr(&output).contains("sqlite") && stderr(&output).contains("postgres"), "{}", stderr(&output));
 }
 
@@ -326,7 +325,7 @@ fn a_runtime_library_that_is_none_is_told_with_the_loaders_words() {
     let (picture, library) = (folder.path().join("a.jpg"), folder.path().join("no_library.so"));
     std::fs::write(&picture, pictures::jpeg(1)).unwrap();
     std::fs::write(&library, "").unwrap();
-    let output = touchstone(folder.path()).env("TOUCHSTONE__PIPELINE__ONNXRUNTIME", &library).arg("detect").arg(&picture).output().unwrap();
+    let output = touchstone(folder.path()).env("TOUCHSTONE__PIPELINE__ONNXRUNTIME", &library).arg("detect").arg(&picture).finish();
     let told = stderr(&output);
     assert!(!output.status.success() && told.contains("no_library.so") && told.contains("make runtime"), "{told}");
 }
@@ -347,9 +346,9 @@ fn the_ledgers_bench_measures_a_database_of_its_own() {
     run_json(folder.path(), &[], &["admin", "org", "create", "--name", "Reef"]);
     let used = format!("sqlite://{}", folder.path().join("touchstone.sqlite").display());
     // The way that keeps a password out of the list of processes.
-    let output = touchstone(folder.path()).env("TOUCHSTONE_BENCH_DATABASE", &used).args(["bench", "ledger"]).output().unwrap();
+    let output = touchstone(folder.path()).env("TOUCHSTONE_BENCH_DATABASE", &used).args(["bench", "ledger"]).finish();
     assert!(output.status.code() == Some(1) && stderr(&output).contains("one of its own"), "{}", stderr(&output));
-    let help = touchstone(folder.path()).env("TOUCHSTONE_BENCH_DATABASE", &used).args(["bench", "ledger", "--help"]).output().unwrap();
+    let help = touchstone(folder.path()).env("TOUCHSTONE_BENCH_DATABASE", &used).args(["bench", "ledger", "--help"]).finish();
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     assert!(help.contains("TOUCHSTONE_BENCH_DATABASE") && !help.contains(&used), "{help}");
 }

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{TestApp, app::Org, eventually, pictures, root, skip};
+use crate::support::{Finish, TestApp, app::Org, eventually, pictures, root, skip};
 
 /// Steps 1 and 2, the same in both.
 const PRESIGN: &str = "curl -X GET '<HOST>/get-presigned-url?file_name=<FILE>' --header 'apikey: <KEY>'";
@@ -46,7 +46,7 @@ impl Shell<'_> {
         let known = [("HOST", self.host), ("KEY", self.key)];
         let words = known.iter().chain(words);
         let line = words.fold(line.to_owned(), |line, (word, value)| line.replace(&format!("<{word}>"), value));
-        let output = Command::new("sh").args(["-c", &line]).current_dir(self.folder).env("CURL_HOME", self.folder).output().unwrap();
+        let output = Command::new("sh").args(["-c", &line]).current_dir(self.folder).env("CURL_HOME", self.folder).finish();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{line}\n{told}");
         (told.trim().parse().unwrap_or_else(|_| panic!("no status in {told:?} of {line}")), output.stdout)

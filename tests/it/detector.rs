@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use touchstone::config::Config;
 
-use crate::support::{process::touchstone, python, root, skip};
+use crate::support::{Finish, process::touchstone, python, root, skip};
 
 /// Images of the corpus that both judge; enough for the mean, few enough for a debug build.
 const IMAGES: usize = 24;
@@ -27,7 +27,7 @@ fn the_training_rules_hold_and_can_fail() {
     let Some(mut python) = python::program("python", folder.path()) else {
         return skip("the training rules", "TOUCHSTONE_TEST_VENV is not set");
     };
-    let run = python.args(["-m", "unittest", "discover", "-s"]).arg(root().join("models/train")).output().unwrap();
+    let run = python.args(["-m", "unittest", "discover", "-s"]).arg(root().join("models/train")).finish();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 }
 
@@ -47,10 +47,10 @@ fn python_and_the_program_agree_on_p_within_a_hundredth() {
     std::fs::write(&manifest, chosen.join("\n")).unwrap();
     let mut bench = touchstone(folder.path());
     bench.args(["bench", "accuracy", "--tiers", "clean,hard", "--files"]).arg(&data).arg("--dump").arg(&dump).arg(&manifest);
-    let judged = bench.output().unwrap();
+    let judged = bench.finish();
     assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
     python.arg(root().join("models/train/judge.py")).arg(shipped()).args([&manifest, &out]).arg("--files").arg(&data);
-    let compared = python.args(["--tiers", "clean,hard", "--compare"]).arg(&dump).output().unwrap();
+    let compared = python.args(["--tiers", "clean,hard", "--compare"]).arg(&dump).finish();
     let told = format!("{}{}", String::from_utf8_lossy(&compared.stdout), String::from_utf8_lossy(&compared.stderr));
     assert!(compared.status.success(), "{told}");
     assert!(told.contains(&format!("{} judgements", 2 * (chosen.len() - 1))), "{told}");

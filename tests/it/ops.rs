@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Process, audit, database::TestDatabase, eventually, pictures, process, skip, zips};
+use crate::support::{Client, Finish, Process, audit, database::TestDatabase, eventually, pictures, process, skip, zips};
 
 // O4
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn a_newer_schema_is_refused() {
     let settings = [("TOUCHSTONE__DATABASE__URL", database.url.as_str())];
     process::run_json(data.path(), &settings, &["migrate"]);
     audit::execute(&database, "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_later', 1)").await;
-    let output = process::touchstone(data.path()).envs(settings).arg("migrate").output().unwrap();
+    let output = process::touchstone(data.path()).envs(settings).arg("migrate").finish();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && told.contains("newer") && told.contains("m29990101_000001_later"), "{told}");
     database.remove().await;

@@ -14,8 +14,8 @@ use touchstone::config::Config;
 use touchstone_pipeline::settings::Backend;
 
 use crate::support::{
-    Plan, TestApp, http, pictures,
-    process::{run, touchstone},
+    Finish, Plan, TestApp, http, pictures,
+    process::{Watch, run, touchstone},
     python, root, skip,
 };
 
@@ -118,7 +118,7 @@ fn a_server_gives_the_verdicts_that_this_process_gives() {
         (rows(&command()), begun.elapsed())
     };
     let (here, took_here) = timed(&mut || run(gallery.path(), &arguments));
-    let (there, took_there) = timed(&mut || server.touchstone(&arguments).output().unwrap());
+    let (there, took_there) = timed(&mut || server.touchstone(&arguments).finish());
     println!("remote inference: {} pictures in {took_there:?}, embedded in {took_here:?}, starts included", here.len());
     assert_eq!(here.len(), 4);
     for (here, there) in here.iter().zip(&there) {
@@ -134,6 +134,7 @@ fn pictures_are_not_judged_when_the_server_dies_in_the_middle_and_detect_says_wh
     let Some(mut server) = Server::start() else { return skip(NAME, WHY) };
     let gallery = gallery(40);
     let mut child = server.touchstone(&["detect", "--json", gallery.path().to_str().unwrap()]).stdout(Stdio::piped()).spawn().unwrap();
+    let _watch = Watch::over(&child);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
     assert!(lines.next().unwrap()["error"].is_null(), "the first was judged");
     server.kill();
@@ -144,7 +145,7 @@ fn pictures_are_not_judged_when_the_server_dies_in_the_middle_and_detect_says_wh
     for row in failed {
         assert!(row["error"].as_str().unwrap().contains(&server.url) && row["final_result"].is_null(), "{row}");
     }
-    let output = server.touchstone(&["detect", gallery.path().to_str().unwrap()]).output().unwrap();
+    let output = server.touchstone(&["detect", gallery.path().to_str().unwrap()]).finish();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && told.contains(&server.url) && told.contains("pipeline.inference.remote"), "{told}");
 }

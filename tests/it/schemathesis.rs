@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp, Upload, pictures, python, skip, stripe, zips};
+use crate::support::{Client, Finish, TestApp, Upload, pictures, python, skip, stripe, zips};
 
 /// The secret of trusted backend jobs.
 const JOB_SECRET: &str = "the secret of backend jobs";
@@ -113,7 +113,7 @@ async fn the_server_does_what_its_document_says() {
     command.args(["--url", &client.url, "--header", &format!("apikey: {}", client.key)]);
     command.args(["--header", &format!("Authorization: Bearer {}", client.key)]);
     command.env("SCHEMATHESIS_HOOKS", python::client("hooks.py")).env("TOUCHSTONE_SEEDS", &seeds).env("TOUCHSTONE_ANSWERS", &report);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || command.finish()).await.unwrap();
     let told = String::from_utf8_lossy(&output.stdout).replace(client.key.as_str(), "<key>");
     let seen: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
     let never = tell(&seen);

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, node, pictures, python, skip};
+use crate::support::{Finish, TestApp, node, pictures, python, skip};
 
 /// A published client, and the script that drives it.
 struct Sdk {
@@ -38,7 +38,7 @@ impl Sdk {
             std::fs::write(&path, bytes).unwrap();
             command.arg(path);
         }
-        let output = command.output().unwrap();
+        let output = command.finish();
         assert!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         Some(serde_json::from_slice(&output.stdout).unwrap())
     }

@@ -13,7 +13,7 @@ use serde_json::json;
 use touchstone::config::{Config, DEFAULTS};
 
 use crate::support::{
-    Client, Process, eventually, pictures,
+    Client, Finish, Process, eventually, pictures,
     process::{run_json, touchstone},
     vision::{Says, VisionModel},
 };
@@ -70,7 +70,7 @@ fn tells_nothing(text: &str, secrets: &[&str]) {
 fn told(mut command: Command, input: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    child.finish()
 }
 
 /// A key of another system, imported into the database of this folder.
@@ -220,7 +220,7 @@ fn no_error_of_the_database_holds_its_password() {
     for place in ["127.0.0.1:1/touchstone", "no-such-host.invalid/touchstone", "127.0.0.1:port/touchstone", "[::1/touchstone"] {
         let url = format!("postgres://touchstone:{}@{place}", planted());
         for command in [&["migrate"][..], &["serve"], &["admin", "org", "list"]] {
-            let output = touchstone(data.path()).envs([TRACE, ("TOUCHSTONE__DATABASE__URL", &url)]).args(command).output().unwrap();
+            let output = touchstone(data.path()).envs([TRACE, ("TOUCHSTONE__DATABASE__URL", &url)]).args(command).finish();
             assert_eq!(output.status.code(), Some(1), "{place}");
             let written = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
             assert!(!written[1].is_empty(), "it says why");
@@ -264,12 +264,12 @@ fn no_error_of_the_configuration_holds_a_secret() {
         "[security]\njob_secrt = \"PLANTED\"\n",
     ] {
         std::fs::write(&file, text.replace("PLANTED", &planted())).unwrap();
-        let output = touchstone(data.path()).args(["check-config", "--config", file.to_str().unwrap()]).output().unwrap();
+        let output = touchstone(data.path()).args(["check-config", "--config", file.to_str().unwrap()]).finish();
         assert_eq!(output.status.code(), Some(1), "{text}");
         tells_nothing(&String::from_utf8_lossy(&output.stderr), &[]);
     }
     let settings = [("TOUCHSTONE__SECURITY__LINK_SECONDS", "ten"), ("JOB_SECRET", &planted())];
-    let output = touchstone(data.path()).envs(settings).arg("check-config").output().unwrap();
+    let output = touchstone(data.path()).envs(settings).arg("check-config").finish();
     assert_eq!(output.status.code(), Some(1));
     tells_nothing(&String::from_utf8_lossy(&output.stderr), &[]);
 }

@@ -8,7 +8,7 @@ use touchstone_core::{credit::Credits, time::Timestamp};
 use touchstone_store::{Claim, FailureCode};
 
 use super::{count, detect, objects};
-use crate::support::{Client, TestApp, app::Org, eventually, ledger, pictures, process, receiver::Receiver};
+use crate::support::{Client, Finish, TestApp, app::Org, eventually, ledger, pictures, process, receiver::Receiver};
 
 /// Runs a command of the operator's on this server's database and object store.
 fn admin(app: &TestApp, arguments: &[&str]) -> Value {
@@ -82,8 +82,7 @@ async fn a_document_is_erased_when_the_operator_means_it() {
     assert!(!tables(&app).await.contains("u_77") && objects(&app).is_empty());
     let again = admin(&app, &["erase", "--document", kept, "--yes"]);
     assert_eq!(again["erased"]["documents"], 0);
-    let nobody =
-        process::touchstone(app.data.path()).args(["admin", "erase", "--org", &uuid::Uuid::new_v4().to_string()]).output().unwrap();
+    let nobody = process::touchstone(app.data.path()).args(["admin", "erase", "--org", &uuid::Uuid::new_v4().to_string()]).finish();
     assert!(!nobody.status.success());
 }
 
@@ -149,12 +148,12 @@ async fn what_was_judged_while_an_organisation_was_erased_is_billed_to_whoever_p
     let job = store.claim(claim).await.unwrap().pop().unwrap();
     let mut erase = process::touchstone(app.data.path());
     erase.env("TOUCHSTONE__DATABASE__URL", &app.config.database.url).env("TOUCHSTONE__BLOBS__URL", &app.config.blobs.url);
-    let mut erase = erase.args(["admin", "erase", "--org", &client.organization, "--yes"]).stdout(Stdio::null()).spawn().unwrap();
+    let erase = erase.args(["admin", "erase", "--org", &client.organization, "--yes"]).stdout(Stdio::null()).spawn().unwrap();
     eventually("its keys to end", minute, || async { (client.get_keyed("/check-user-credits").await.status == 403).then_some(()) }).await;
     // Another worker had one in hand as well, and has judged it.
     ledger::settle(&app.database, client.organization.parse().unwrap(), Timestamp::now(), 1).await;
     assert!(store.fail(&job.lease, id.parse().unwrap(), FailureCode::InvalidRequest, "no image").await.unwrap());
-    assert!(erase.wait().unwrap().success());
+    assert!(erase.finish().status.success());
     let open = store.open_use(organization).await.unwrap();
     assert!(open.unfrozen.is_none() && open.pending.is_some(), "it is frozen for its payer: {open:?}");
     assert_eq!(store.organization(organization).await.unwrap().unwrap().stripe_customer_id, None);
@@ -176,7 +175,7 @@ async fn a_member_is_erased_also_where_their_address_was_left() {
     assert!(!tables(&app).await.to_lowercase().contains("ben@example.org"));
     assert_eq!(client.query(&id).await["status"], "done", "the verdict is the organisation's");
     let settings = [("TOUCHSTONE__DATABASE__URL", app.config.database.url.as_str())];
-    let last = process::touchstone(app.data.path()).envs(settings).args(["admin", "erase", "--member", &owner, "--yes"]).output().unwrap();
+    let last = process::touchstone(app.data.path()).envs(settings).args(["admin", "erase", "--member", &owner, "--yes"]).finish();
     assert!(String::from_utf8_lossy(&last.stderr).contains("last owner"));
 }
 
@@ -263,7 +262,7 @@ async fn an_original_that_could_not_be_deleted_goes_with_the_next_erasure() {
     let settings =
         [("TOUCHSTONE__DATABASE__URL", app.config.database.url.as_str()), ("TOUCHSTONE__BLOBS__URL", app.config.blobs.url.as_str())];
     let erase = ["admin", "erase", "--document", &id, "--yes"];
-    let failed = process::touchstone(app.data.path()).envs(settings).args(erase).output().unwrap();
+    let failed = process::touchstone(app.data.path()).envs(settings).args(erase).finish();
     assert!(!failed.status.success(), "it says so");
     // What else there was is gone all the same.
     assert_eq!(objects(&app).len(), 1, "{:?}", objects(&app));

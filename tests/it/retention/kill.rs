@@ -14,7 +14,7 @@ use touchstone_store::{NewDocument, NewUpload, Store, Submitted, Work};
 use uuid::Uuid;
 
 use super::{count, objects};
-use crate::support::{TestApp, app::Org, audit, process};
+use crate::support::{Finish, TestApp, app::Org, audit, process};
 
 /// How many documents there are to let go of.
 const DOCUMENTS: usize = 120;
@@ -113,7 +113,7 @@ async fn a_sweep_that_is_killed_anywhere_is_ended_by_the_next() {
     }
     // Whoever was killed left its mark; it counts once it is old.
     audit::execute(&app.database, "UPDATE upload SET expiring_since = 1 WHERE expiring_since IS NOT NULL").await;
-    assert!(sweep().wait().unwrap().success());
+    assert!(sweep().finish().status.success());
     assert_eq!(objects(&app), [""; 0]);
     assert_eq!(count(&app, "upload WHERE state <> 'removed'").await + count(&app, "doomed_object").await, 0);
     assert_eq!(count(&app, "document WHERE heatmap_status <> 'removed' OR preview_status <> 'removed'").await, 0);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{KEPT, base64, count, days_pass, detect, objects, sweep};
 use crate::support::{
-    Client, TestApp,
+    Client, Finish, TestApp,
     app::Org,
     audit, eventually, pictures, process,
     zips::{File, archive},
@@ -157,7 +157,7 @@ async fn images_that_are_gone_too_soon_are_no_configuration() {
         ("TOUCHSTONE__RETENTION__PICTURES_DAYS", "0", "--retention zero"),
     ] {
         for command in [&["check-config"][..], &["serve"], &["admin", "sweep"]] {
-            let output = process::touchstone(data.path()).env(name, value).args(command).output().unwrap();
+            let output = process::touchstone(data.path()).env(name, value).args(command).finish();
             let told = String::from_utf8_lossy(&output.stderr);
             assert!(!output.status.success() && told.contains(said), "{command:?}: {told}");
         }

@@ -5,7 +5,7 @@ use touchstone_core::{credit::Credits, ids::OrganizationId, plan::Plan};
 use touchstone_store::NewOrganization;
 
 use crate::support::{
-    Client, TestApp,
+    Client, Finish, TestApp,
     app::Org,
     audit, pictures,
     process::{run_json, touchstone},
@@ -20,8 +20,7 @@ fn credits(app: &TestApp, arguments: &[&str]) -> Value {
 /// The same, refused: what it says.
 fn refused(app: &TestApp, arguments: &[&str]) -> String {
     let mut command = touchstone(app.data.path());
-    let output = command.env("TOUCHSTONE__DATABASE__URL", &app.config.database.url).args(["admin", "credits"]).args(arguments).output();
-    let output = output.unwrap();
+    let output = command.env("TOUCHSTONE__DATABASE__URL", &app.config.database.url).args(["admin", "credits"]).args(arguments).finish();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
 }
@@ -151,7 +150,7 @@ async fn the_audit_recomputes_every_balance() {
     assert_eq!((&sound["differences"], sound["entries"].as_i64() >= Some(3)), (&json!([]), true), "{sound}");
     audit::execute(&app.database, "UPDATE balance SET base = base + 7 WHERE base = 99").await;
     let mut command = touchstone(app.data.path());
-    let output = command.env("TOUCHSTONE__DATABASE__URL", &app.config.database.url).args(["admin", "credits", "audit"]).output().unwrap();
+    let output = command.env("TOUCHSTONE__DATABASE__URL", &app.config.database.url).args(["admin", "credits", "audit"]).finish();
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &told["differences"][0]["organization_id"]), (Some(1), &json!(client.organization)), "{told}");
     assert_eq!((&told["differences"][0]["ledger"], &told["differences"][0]["stored"]), (&json!(99), &json!(106)));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Client, Process, TestApp, audit, database::TestDatabase, pictures, process};
+use crate::support::{Client, Finish, Process, TestApp, audit, database::TestDatabase, pictures, process};
 
 // T4
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_configuration_whose_queues_lead_nowhere_is_refused() {
         ("TOUCHSTONE__JOBS__INSTANCES", "a/b", "\"a/b\""),
         ("TOUCHSTONE__JOBS__INSTANCES", "shared", "shared"),
     ] {
-        let output = process::touchstone(data.path()).env(setting, value).arg("check-config").output().unwrap();
+        let output = process::touchstone(data.path()).env(setting, value).arg("check-config").finish();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && told.contains(said), "{told}");
     }

@@ -23,7 +23,7 @@ pub(crate) use answer::Answer;
 pub(crate) use app::{Plan, TestApp};
 pub(crate) use client::{Client, Upload};
 pub(crate) use outside::Outside;
-pub(crate) use process::Process;
+pub(crate) use process::{Finish, Process};
 
 use std::{
     future::Future,

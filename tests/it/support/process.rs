@@ -15,6 +15,9 @@ use super::{Client, eavesdrop, root};
 /// Longest wait for a server to say that it listens: a debug build reads its model first.
 const START: Duration = Duration::from_secs(30);
 
+/// Longest that a program may run: what hangs is named and killed, and so is a failure of its own test and no silence of the whole suite.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// How a server under test differs from one that a newcomer starts: a free port, logs for machines, no limits on the one
 /// address that all requests come from, and no time to lose at the end.
 const ORDINARY: &[(&str, &str)] = &[
@@ -39,14 +42,50 @@ pub(crate) fn touchstone(data_dir: &Path) -> Command {
     command
 }
 
+/// Runs a program to its end, whatever it does.
+pub(crate) trait Finish {
+    fn finish(self) -> Output;
+}
+
+impl Finish for &mut Command {
+    fn finish(self) -> Output {
+        self.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap().finish()
+    }
+}
+
+impl Finish for Child {
+    fn finish(self) -> Output {
+        let _watch = Watch::over(&self);
+        self.wait_with_output().unwrap()
+    }
+}
+
+/// Kills a program that takes too long, unless dropped before.
+pub(crate) struct Watch(#[expect(dead_code, reason = "dropping it is what tells")] mpsc::Sender<()>);
+
+impl Watch {
+    pub(crate) fn over(child: &Child) -> Self {
+        let (over, ended) = mpsc::channel::<()>();
+        let id = child.id().to_string();
+        std::thread::spawn(move || {
+            if ended.recv_timeout(LONGEST) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let line = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default().replace('\0', " ");
+                eprintln!("process {id} does not end and is killed: {line}");
+                assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
+            }
+        });
+        Self(over)
+    }
+}
+
 /// Runs the binary to its end.
 pub(crate) fn run(data_dir: &Path, arguments: &[&str]) -> Output {
-    touchstone(data_dir).args(arguments).output().unwrap()
+    touchstone(data_dir).args(arguments).finish()
 }
 
 /// Runs the binary, expects success, and reads its stdout as one JSON object.
 pub(crate) fn run_json(data_dir: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Value {
-    let output = touchstone(data_dir).envs(settings.iter().copied()).args(arguments).output().unwrap();
+    let output = touchstone(data_dir).envs(settings.iter().copied()).args(arguments).finish();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -5,6 +5,7 @@ use touchstone_core::{credit::Credits, day::Day, ids::OrganizationId, organizati
 
 use super::{CUSTOMER, JOB_SECRET, Reef, ago, today};
 use crate::support::{
+    Finish,
     app::Org,
     audit, ledger, process,
     stripe::{Fault, KEY},
@@ -16,7 +17,7 @@ impl Reef {
         let mut command = process::touchstone(self.app.data.path());
         command.env("TOUCHSTONE__DATABASE__URL", &self.app.config.database.url);
         command.env("TOUCHSTONE__STRIPE__SECRET_KEY", KEY).env("TOUCHSTONE__STRIPE__API_BASE", &self.stripe.url);
-        let output = command.args(["admin", "usage"]).args(arguments).output().unwrap();
+        let output = command.args(["admin", "usage"]).args(arguments).finish();
         let stdout = String::from_utf8_lossy(&output.stdout);
         let told = serde_json::from_str(&stdout).unwrap_or_else(|_| json!(String::from_utf8_lossy(&output.stderr)));
         (output.status.code().unwrap(), told)

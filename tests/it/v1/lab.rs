@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, TestApp,
+    Client, Finish, TestApp,
     app::Plan,
     authority::{Authority, GENERATED},
     pictures,
@@ -162,7 +162,7 @@ fn a_trust_list_is_checked_when_it_is_installed_and_when_a_server_starts() {
     assert_eq!(shown(), installed, "what was there stays");
 
     let set = ("TOUCHSTONE__PIPELINE__PROVENANCE__TRUST_LIST", file.to_str().unwrap());
-    let refused = touchstone(data.path()).env(set.0, set.1).env("TOUCHSTONE__HTTP__LISTEN", "127.0.0.1:0").arg("serve").output().unwrap();
+    let refused = touchstone(data.path()).env(set.0, set.1).env("TOUCHSTONE__HTTP__LISTEN", "127.0.0.1:0").arg("serve").finish();
     let why = told(&refused);
     assert!(!refused.status.success() && why.contains("list.pem") && why.contains("certificate 2"), "{why}");
 }

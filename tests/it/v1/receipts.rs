@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::lab::ask;
 use crate::support::{
-    Client, TestApp, pictures,
+    Client, Finish, TestApp, pictures,
     process::touchstone,
     python::{client, program},
 };
@@ -30,7 +30,7 @@ fn written(folder: &Path, name: &str, value: &Value) -> String {
 
 /// `verify-receipt` with these arguments: exit code and what it says.
 fn verify(folder: &Path, arguments: &[&str]) -> (i32, Value) {
-    let output = touchstone(folder).arg("verify-receipt").args(arguments).output().unwrap();
+    let output = touchstone(folder).arg("verify-receipt").args(arguments).finish();
     (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
 }
 
@@ -83,7 +83,7 @@ fn elsewhere(folder: &Path, receipt: &str, keys: &str, said: &Value) {
         println!("skipped: receipts in another library (no TOUCHSTONE_TEST_VENV)");
         return;
     };
-    let output = python.arg(client("receipt.py")).args([receipt, keys]).output().unwrap();
+    let output = python.arg(client("receipt.py")).args([receipt, keys]).finish();
     if output.status.code() == Some(77) {
         println!("skipped: receipts in another library (no jwcrypto there; `make test` installs it)");
         return;

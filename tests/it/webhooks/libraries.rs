@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Hooked;
-use crate::support::{node, pictures, python, skip};
+use crate::support::{Finish, node, pictures, python, skip};
 
 /// What a checker said of each case: `standard` and, where it knows it, `bare`.
 async fn checked(program: std::process::Command, script: &str, cases: &Value, folder: &Path) -> Vec<Value> {
@@ -14,7 +14,7 @@ async fn checked(program: std::process::Command, script: &str, cases: &Value, fo
     let file = folder.join("cases.json");
     std::fs::write(&file, cases.to_string()).unwrap();
     command.arg(python::client(script)).arg(&file);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || command.finish()).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -129,7 +129,7 @@ pub(crate) async fn detect(
     };
     // What was sent along is handed back, also where it is not stored.
     let document = DocumentRecord { asked: own, ..document };
-    let report = told_with(&site, &document, heatmap.map(|map| data_url(&map.content_type, &map.bytes)), links)
+    let report = told_with(&site, &document, heatmap.map(|map| data_url(map.content_type, &map.bytes)), links)
         .map_err(|failure| failure.about_image(&param))?;
     Ok(Json(V1Detection { report, request_id: id.0, latency_ms: millis(begun) }))
 }

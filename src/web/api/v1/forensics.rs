@@ -72,7 +72,7 @@ pub(crate) struct V1Map {
 
 impl From<Map> for V1Map {
     fn from(map: Map) -> Self {
-        Self { png: data_url(&map.image.content_type, &map.image.bytes), white: map.white }
+        Self { png: data_url(map.image.content_type, &map.image.bytes), white: map.white }
     }
 }
 
