@@ -104,9 +104,9 @@ impl TestApp {
                 runtime.block_on(run(folder, plan, tell, stop))
             })
         };
-        let Started { url, config, demo_key, database } = told.recv_timeout(LONGEST).unwrap_or_else(|_| {
+        let Ok(Started { url, config, demo_key, database }) = told.recv_timeout(LONGEST) else {
             panic!("the app does not start: {:?}", thread.is_finished().then(|| thread.join()));
-        });
+        };
         Self { url, config, data, demo_key, database, stop, thread: Some(thread) }
     }
 
