@@ -37,10 +37,10 @@ within() {
 }
 
 cargo test --locked --workspace --no-run || exit 1
-within 30 cargo test --locked --workspace || exit 1
+within 24 cargo test --locked --workspace || exit 1
 [ -n "${TOUCHSTONE_TEST_POSTGRES:-}" ] || exit 0
 echo "The road, its traps and kill -9 once more, on PostgreSQL"
 # --workspace although only one binary runs: for fewer packages cargo would build the dependencies anew with fewer features.
 export TOUCHSTONE_TEST_DATABASE=postgres
-within 20 cargo test --locked --workspace --test it -- \
+within 18 cargo test --locked --workspace --test it -- \
     road:: fetch:: traps:: ops:: crash:: sdk:: curl:: hostile:: usage:: accounts:: v1:: webhooks:: retention:: --skip memory --skip flat
